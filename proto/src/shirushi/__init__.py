@@ -1,0 +1,1 @@
+"""The wire contracts of Shirushi: events, RPCs and the rights table."""

@@ -1,0 +1,1 @@
+"""Deadline shares, audit records, deletion and its proof."""

@@ -1,0 +1,1 @@
+"""Challenge dispatch: issues challenges and takes sealed answers from the phone."""

@@ -1,0 +1,1 @@
+"""The OpenID Connect gateway: what relying parties and browsers see."""

@@ -1,0 +1,1 @@
+"""Evidence checking: certification path, signature, attestation, revocation."""
