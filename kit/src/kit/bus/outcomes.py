@@ -1,0 +1,21 @@
+"""What a handler may answer about an event besides returning, and how long it is tried again."""
+
+import random
+
+FIRST_RETRY_SECONDS = 0.05
+LONGEST_RETRY_SECONDS = 5.0
+TRIES_BEFORE_DEAD_LETTER = 5
+
+
+class Park(Exception):  # noqa: N818 - an answer about an event, not a failure
+    """The event cannot be handled yet; it is tried again after about so many seconds, until its epoch's key is gone."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+def retry_pause(attempt: int) -> float:
+    """Returns a jittered, doubling pause in seconds; attempts count from 0."""
+    longest = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0 ** min(attempt, 20))
+    return random.uniform(longest / 2, longest)  # noqa: S311 - spreads load, protects nothing

@@ -1,0 +1,33 @@
+"""What a service says it handles, and what it needs in order to publish."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from google.protobuf.message import Message
+from shirushi import rights
+
+from kit.events import OpenedEvent, type_of
+
+Handler = Callable[[OpenedEvent[Any]], Awaitable[None]]
+
+
+class Publisher(Protocol):
+    """What services need of the bus to publish."""
+
+    async def publish(self, type_: int, login_id: bytes, epoch: int, message: Message) -> None:
+        """Publishes a fact and returns when Kafka has it; raises Unavailable, KeyGone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """One type of event and who handles it here."""
+
+    message_class: type[Message]
+    handler: Handler
+
+    @property
+    def topic(self) -> rights.Topic:
+        """Returns the topic of the rights table."""
+        return rights.TOPICS[type_of(self.message_class)]

@@ -1,0 +1,175 @@
+"""A MongoDB collection of sealed documents."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from bson.binary import Binary
+from pymongo import ReturnDocument
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from kit.clock import Clock
+from kit.custody import Custody, KeyGone
+from kit.errors import Unavailable
+from kit.store.document import (
+    AlreadyExists,
+    Altered,
+    Conflict,
+    Document,
+    associated_data,
+    open_content,
+    seal_content,
+)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def unavailable_on_failure(call: Callable[P, Any]) -> Callable[P, Any]:
+    """Turns whatever the driver raises into Unavailable; its text may name hosts and documents and is dropped."""
+
+    @wraps(call)
+    async def wrapped(*args: P.args, **kwargs: P.kwargs) -> Any:
+        try:
+            return await call(*args, **kwargs)
+        except PyMongoError as error:
+            raise Unavailable("the database does not answer", reason="database_unavailable") from error
+
+    return wrapped
+
+
+class SealedCollection:
+    """See `kit.store.Collection`. Fields in clear: `_id`, epoch, expires_at, state, rev, due_at, owner of the lease."""
+
+    def __init__(
+        self, collection: AsyncCollection[dict[str, Any]], *, service: str, custody: Custody, clock: Clock
+    ) -> None:
+        self._collection = collection
+        self._service = service
+        self._custody = custody
+        self._clock = clock
+
+    @unavailable_on_failure
+    async def prepare(self) -> None:
+        """Makes the indexes: one for the deadline, one for what falls due."""
+        await self._collection.create_index("expires_at", expireAfterSeconds=0)
+        await self._collection.create_index("due_at", sparse=True)
+
+    @unavailable_on_failure
+    async def insert(
+        self, id_: bytes, epoch: int, expires_at: float, state: str, content: bytes, due_at: float | None = None
+    ) -> Document:
+        """See `Collection.insert`."""
+        fields: dict[str, Any] = {
+            "_id": Binary(id_),
+            "epoch": epoch,
+            "expires_at": _date(expires_at),
+            "state": state,
+            "rev": 0,
+            "box": Binary(self._seal(id_, epoch, 0, content)),
+        }
+        if due_at is not None:
+            fields["due_at"] = _date(due_at)
+        try:
+            await self._collection.insert_one(fields)
+        except DuplicateKeyError:
+            raise AlreadyExists from None
+        return Document(id_, epoch, state, 0, expires_at, due_at, content)
+
+    @unavailable_on_failure
+    async def get(self, id_: bytes) -> Document | None:
+        """See `Collection.get`."""
+        fields = await self._collection.find_one({"_id": Binary(id_)})
+        return None if fields is None else self._document(fields)
+
+    @unavailable_on_failure
+    async def replace(
+        self,
+        document: Document,
+        *,
+        state: str,
+        content: bytes,
+        expires_at: float | None = None,
+        due_at: float | None = None,
+    ) -> Document:
+        """See `Collection.replace`."""
+        revision = document.revision + 1
+        ends = document.expires_at if expires_at is None else expires_at
+        change: dict[str, Any] = {
+            "state": state,
+            "rev": revision,
+            "expires_at": _date(ends),
+            "box": Binary(self._seal(document.id, document.epoch, revision, content)),
+        }
+        gone = {"owner": ""}
+        if due_at is None:
+            gone["due_at"] = ""
+        else:
+            change["due_at"] = _date(due_at)
+        outcome = await self._collection.update_one(
+            {"_id": Binary(document.id), "rev": document.revision}, {"$set": change, "$unset": gone}
+        )
+        if outcome.matched_count == 0:
+            await self._own_retry_or_conflict(document, change)
+        return Document(document.id, document.epoch, state, revision, ends, due_at, content)
+
+    @unavailable_on_failure
+    async def delete(self, id_: bytes) -> bool:
+        """See `Collection.delete`."""
+        return (await self._collection.delete_one({"_id": Binary(id_)})).deleted_count == 1
+
+    @unavailable_on_failure
+    async def claim_due(
+        self, *, states: tuple[str, ...], owner: str, lease_seconds: float, limit: int = 50
+    ) -> list[Document]:
+        """See `Collection.claim_due`."""
+        claimed: list[Document] = []
+        now = self._clock.now()
+        for _ in range(limit):
+            fields = await self._collection.find_one_and_update(
+                {"due_at": {"$lte": _date(now)}, "state": {"$in": list(states)}},
+                {"$set": {"due_at": _date(now + lease_seconds), "owner": owner}},
+                return_document=ReturnDocument.AFTER,
+            )
+            if fields is None:
+                break
+            try:
+                claimed.append(self._document(fields))
+            except (KeyGone, Altered):
+                await self._collection.delete_one({"_id": fields["_id"], "rev": fields["rev"]})
+        return claimed
+
+    @unavailable_on_failure
+    async def purge(self, before: float) -> int:
+        """See `Collection.purge`."""
+        return (await self._collection.delete_many({"expires_at": {"$lt": _date(before)}})).deleted_count
+
+    async def _own_retry_or_conflict(self, document: Document, change: dict[str, Any]) -> None:
+        # The driver repeats a write whose answer was lost; the box is unique, so finding it means that it was ours.
+        found = await self._collection.find_one({"_id": Binary(document.id)}, {"box": 1})
+        if found is None or found["box"] != change["box"]:
+            raise Conflict
+
+    def _seal(self, id_: bytes, epoch: int, revision: int, content: bytes) -> bytes:
+        place = associated_data(self._service, self._collection.name, id_, epoch, revision)
+        return seal_content(self._custody.state_key(epoch), content, place)
+
+    def _document(self, fields: dict[str, Any]) -> Document:
+        id_, epoch, revision = bytes(fields["_id"]), int(fields["epoch"]), int(fields["rev"])
+        place = associated_data(self._service, self._collection.name, id_, epoch, revision)
+        due_at = fields.get("due_at")
+        return Document(
+            id=id_,
+            epoch=epoch,
+            state=fields["state"],
+            revision=revision,
+            expires_at=fields["expires_at"].timestamp(),
+            due_at=None if due_at is None else due_at.timestamp(),
+            content=open_content(self._custody.state_key(epoch), fields["box"], place),
+        )
+
+
+def _date(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)

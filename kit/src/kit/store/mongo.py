@@ -1,0 +1,122 @@
+"""The connection to the service's one database, as a runtime part that also deletes on time."""
+
+import asyncio
+import contextlib
+from pathlib import Path
+from typing import Any
+
+from pymongo import AsyncMongoClient, WriteConcern
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import PyMongoError
+
+from kit.clock import Clock
+from kit.custody import Custody
+from kit.errors import Unavailable
+from kit.log import get_logger
+from kit.store.collection import SealedCollection
+
+# A primary that was killed is back within seconds; longer than this a caller should hear about it.
+SELECTION_SECONDS = 8.0
+_log = get_logger()
+
+
+class Store:
+    """One service's database. `start` connects and makes indexes; raises Unavailable while the database is away.
+
+    Args:
+        uri: connection string without credentials.
+        client_pem: key and certificate for X.509; None speaks plain TCP without authentication (tests).
+        ca: PEM of the authority that the server's certificate is issued by.
+        database: the service's one database.
+        service: principal name, part of what content is bound to.
+        custody: the state keys.
+        clock: the time.
+    """
+
+    name = "store"
+
+    def __init__(
+        self,
+        *,
+        uri: str,
+        client_pem: Path | None,
+        ca: Path | None,
+        database: str,
+        service: str,
+        custody: Custody,
+        clock: Clock,
+    ) -> None:
+        self._uri = uri
+        self._client_pem = client_pem
+        self._ca = ca
+        self._database_name = database
+        self._service = service
+        self._custody = custody
+        self._clock = clock
+        self._client: AsyncMongoClient[dict[str, Any]] | None = None
+        self._collections: dict[str, SealedCollection] = {}
+        self._purging: asyncio.Task[None] | None = None
+
+    def connect(self) -> AsyncDatabase[dict[str, Any]]:
+        """Returns the database; the connection itself is made at first use."""
+        if self._client is None:
+            options: dict[str, Any] = {}
+            if self._client_pem is not None:
+                options = {
+                    "tls": True,
+                    "tlsCertificateKeyFile": str(self._client_pem),
+                    "tlsCAFile": str(self._ca),
+                    "authMechanism": "MONGODB-X509",
+                    "authSource": "$external",
+                }
+            self._client = AsyncMongoClient(
+                self._uri,
+                serverSelectionTimeoutMS=int(SELECTION_SECONDS * 1000),
+                connectTimeoutMS=5_000,
+                socketTimeoutMS=20_000,
+                maxPoolSize=32,
+                tz_aware=True,
+                **options,
+            )
+        # j stays unset: asking for it by hand makes each write wait for the journal's timer.
+        return self._client.get_database(self._database_name, write_concern=WriteConcern(w="majority"))
+
+    def collection(self, name: str) -> SealedCollection:
+        """Returns a collection of sealed documents; call it before `start`, which makes its indexes."""
+        if name not in self._collections:
+            self._collections[name] = SealedCollection(
+                self.connect()[name], service=self._service, custody=self._custody, clock=self._clock
+            )
+        return self._collections[name]
+
+    async def start(self) -> None:
+        """Connects and makes indexes."""
+        try:
+            await self.connect().command("ping")
+        except PyMongoError as error:
+            raise Unavailable("the database does not answer", reason="database_unavailable") from error
+        for collection in self._collections.values():
+            await collection.prepare()
+        self._purging = asyncio.create_task(self._purge_forever(), name="store-purge")
+
+    async def stop(self) -> None:
+        """Closes the connection."""
+        if self._purging is not None:
+            self._purging.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._purging
+        if self._client is not None:
+            await self._client.close()
+
+    async def _purge_forever(self) -> None:
+        # MongoDB's own deadline index does the same, but once a minute and without a promise.
+        while True:
+            await asyncio.sleep(max(1.0, self._custody.hour.epoch_seconds / 2))
+            for name, collection in self._collections.items():
+                try:
+                    deleted = await collection.purge(self._clock.now())
+                except Unavailable:
+                    _log.warning("purge_waiting", collection=name)
+                else:
+                    if deleted:
+                        _log.info("documents_purged", collection=name)

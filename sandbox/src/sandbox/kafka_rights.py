@@ -1,0 +1,123 @@
+"""Topics and ACLs of the broker, as deploy/rights.yaml says and nothing more."""
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourcePatternType,
+    ResourceType,
+)
+from kit.hour import Hour
+from shirushi.rights import DEAD_LETTER, TOPICS, kafka_acls
+
+_PARTITIONS = 4
+_RECEIPT_DAYS = 30
+_TIMEOUT = 20.0
+
+
+def apply_rights(client: AdminClient, hour: Hour, stamp: Path | None = None, *, with_acls: bool = True) -> None:
+    """Create and set every topic and ACL; with a `stamp` file nothing is done while its content still holds.
+
+    A broker without authorizer (somebody else's, on a loopback, without TLS) refuses ACLs: `with_acls` leaves them out.
+    """
+    topics, acls = topic_settings(hour), acl_bindings()
+    digest = hashlib.sha256(json.dumps([topics, sorted(map(repr, acls))], sort_keys=True).encode()).hexdigest()
+    if stamp is not None and stamp.exists() and stamp.read_text() == digest:
+        return
+    new = [
+        NewTopic(name, num_partitions=_PARTITIONS, replication_factor=1, config=dict(settings))
+        for name, settings in topics.items()
+    ]
+    existing = _finish(client.create_topics(new, request_timeout=_TIMEOUT), but=KafkaError.TOPIC_ALREADY_EXISTS)
+    if existing:
+        _finish(client.incremental_alter_configs([_altered(name, topics[name]) for name in existing]))
+    if with_acls:
+        _finish(client.create_acls(acls, request_timeout=_TIMEOUT))
+        _wait_in_force(client, len(acls))
+    if stamp is not None:
+        stamp.write_text(digest)
+
+
+def topic_settings(hour: Hour) -> dict[str, dict[str, str]]:
+    """Every topic with its dead-letter topic and their settings.
+
+    A record lives at most retention + segment + the broker's check interval + the delete delay: 31 minutes of an hour.
+    """
+    purged = {
+        "cleanup.policy": "delete",
+        "retention.ms": str(int(hour.minutes(20) * 1000)),
+        "segment.ms": str(int(hour.minutes(10) * 1000)),
+        "file.delete.delay.ms": "1000",
+        # The producer's own time could be ahead by an hour, and its bytes would stay as much longer.
+        "message.timestamp.type": "LogAppendTime",
+    }
+    # Receipts are proofs without personal data; auditors fetch them later.
+    kept = purged | {"retention.ms": str(_RECEIPT_DAYS * 86_400_000), "segment.ms": str(86_400_000)}
+    settings: dict[str, dict[str, str]] = {}
+    for topic in TOPICS.values():
+        settings[topic.name] = dict(kept if topic.receiver is None else purged)
+        settings[topic.name + DEAD_LETTER] = dict(purged)
+    return settings
+
+
+def acl_bindings() -> list[AclBinding]:
+    """The ACLs of rights.yaml as the admin client wants them."""
+    return [
+        AclBinding(
+            ResourceType[acl.resource.upper()],
+            acl.name,
+            ResourcePatternType.LITERAL,
+            f"User:{acl.principal}",
+            "*",
+            AclOperation[acl.operation.upper()],
+            AclPermissionType.ALLOW,
+        )
+        for acl in kafka_acls()
+    ]
+
+
+def _wait_in_force(client: AdminClient, expected: int) -> None:
+    """Wait until the broker's authorizer knows the ACLs: the controller confirms them half a second before that."""
+    every = AclBindingFilter(
+        ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
+    )
+    deadline = time.monotonic() + _TIMEOUT
+    while len(client.describe_acls(every).result(_TIMEOUT)) < expected:
+        if time.monotonic() > deadline:
+            raise TimeoutError("the broker has not taken up the ACLs of rights.yaml")
+        time.sleep(0.05)
+
+
+def _altered(name: str, settings: Mapping[str, str]) -> ConfigResource:
+    entries = [
+        ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in settings.items()
+    ]
+    return ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=entries)
+
+
+def _finish(futures: Mapping[Any, "Future[Any]"], but: int | None = None) -> list[Any]:
+    """Wait for all; returns those that failed with the error that may be."""
+    tolerated: list[Any] = []
+    for what, future in futures.items():
+        try:
+            future.result(_TIMEOUT)
+        except KafkaException as error:
+            if error.args[0].code() != but:
+                raise
+            tolerated.append(what)
+    return tolerated

@@ -1,0 +1,207 @@
+"""Decides which epochs are open, what a service gets of them, and when a secret is destroyed.
+
+The keeper holds the secret of the oldest open epoch only and derives the others from it when asked. It moves forward
+alone: an epoch that was left never comes back, whatever the clock says later.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from kit.clock import Clock
+from kit.errors import Code, ShirushiError
+from kit.hour import Hour
+
+from audit_purge.domain.ratchet import SECRET_BYTES, commitment_to, next_secret, share_of, wipe
+
+CHAIN_ID_BYTES = 16
+# How far ahead shares are handed out: a service works through so many minutes without this one, less five to notice.
+AHEAD_MINUTES = 15
+# A saved chain that stands further back was left by an earlier life (or by another length of the hour) and is dropped.
+MAX_EPOCHS_BEHIND = 180
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Share:
+    """A service's share of an epoch, and the epoch's public commitment."""
+
+    epoch: int
+    share: bytes
+    commitment: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """The public commitment to the secret of an epoch."""
+
+    epoch: int
+    commitment: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Destroyed:
+    """That the secret of an epoch was overwritten, when (Unix seconds), and the public commitment to it."""
+
+    epoch: int
+    destroyed_at: float
+    commitment: bytes
+    chain_id: bytes
+
+
+@dataclass(slots=True, repr=False)
+class Chain:
+    """A chain of secrets: its id, where it began, and the secret of the epoch it stands at."""
+
+    chain_id: bytes
+    first_epoch: int
+    epoch: int
+    secret: bytearray
+
+    def __post_init__(self) -> None:
+        """Refuses a chain that cannot be one.
+
+        Raises:
+            ValueError: an id or secret of another length, or a position before the beginning.
+        """
+        if len(self.chain_id) != CHAIN_ID_BYTES or len(self.secret) != SECRET_BYTES:
+            raise ValueError("the chain id or its secret has the wrong length")
+        if not 0 <= self.first_epoch <= self.epoch:
+            raise ValueError("the chain stands before its own beginning")
+
+
+class ChainState(Protocol):
+    """Memory-backed storage of the chain and of what was destroyed but has no receipt yet."""
+
+    def load(self) -> tuple[Chain, list[Destroyed]] | None:
+        """Returns what was saved, or nothing when it is lost or was never there."""
+        ...
+
+    def save(self, chain: Chain, unreceipted: list[Destroyed]) -> None:
+        """Replaces what was saved; what stood there before is overwritten."""
+        ...
+
+
+class Keeper:
+    """The one holder of the open epochs' secrets."""
+
+    def __init__(self, hour: Hour, clock: Clock, state: ChainState, randomness: Callable[[int], bytes]) -> None:
+        """Takes up the saved chain; where there is no usable one a new one with a new id begins at the current epoch.
+
+        Epochs before the beginning of a new chain can be opened by nobody any more: when the state is lost, the logins
+        of the hour are lost and nothing else. `randomness` returns so many secret random bytes.
+        """
+        self._hour = hour
+        self._clock = clock
+        self._state = state
+        self._floor = clock.now()
+        self._unreceipted: list[Destroyed] = []
+        saved = state.load()
+        if saved is not None:
+            self._chain, self._unreceipted = saved
+        self.is_new = saved is None or not self._stands_near_now()
+        if self.is_new:
+            if saved is not None:
+                wipe(self._chain.secret)
+            epoch = hour.epoch_of(self._floor)
+            self._chain = Chain(randomness(CHAIN_ID_BYTES), epoch, epoch, bytearray(randomness(SECRET_BYTES)))
+            state.save(self._chain, self._unreceipted)
+        self.destroy_due()
+
+    @property
+    def chain_id(self) -> bytes:
+        """The id of the chain, 16 bytes."""
+        return self._chain.chain_id
+
+    @property
+    def first_epoch(self) -> int:
+        """Where the chain began."""
+        return self._chain.first_epoch
+
+    @property
+    def unreceipted(self) -> tuple[Destroyed, ...]:
+        """What was destroyed and has no receipt yet, oldest first."""
+        return tuple(self._unreceipted)
+
+    def open_epochs(self) -> range:
+        """The epochs that shares are handed out for now: from the oldest whose deadline is not past to 15 min ahead."""
+        now = self._now()
+        newest = self._hour.epoch_of(now + self._hour.minutes(AHEAD_MINUTES))
+        oldest = max(self._chain.epoch, oldest_open_epoch(self._hour, now))
+        return range(oldest, newest + 1)
+
+    def shares(self, service: str, first_epoch: int, last_epoch: int) -> list[Share]:
+        """The service's own shares of those asked epochs that are open; possibly none.
+
+        The caller decides who the service is; nothing here does.
+
+        Raises:
+            ShirushiError: INVALID_ARGUMENT when last_epoch is before first_epoch.
+        """
+        if last_epoch < first_epoch:
+            raise ShirushiError(Code.INVALID_ARGUMENT, "last_epoch is before first_epoch", reason="epochs_reversed")
+        window = self.open_epochs()
+        asked = range(max(window.start, first_epoch), min(window.stop, last_epoch + 1))
+        return [
+            Share(epoch, share_of(secret, service), commitment_to(secret)) for epoch, secret in self._secrets(asked)
+        ]
+
+    def commitments(self) -> list[Commitment]:
+        """The public commitments of the open epochs."""
+        return [Commitment(epoch, commitment_to(secret)) for epoch, secret in self._secrets(self.open_epochs())]
+
+    def destroy_due(self) -> list[Destroyed]:
+        """Overwrites the secret of every epoch whose key deadline has come, and returns those epochs.
+
+        They stay in `unreceipted`, also over a restart, until `receipted` is told of them. The new state is saved
+        before this returns; if saving fails the secrets in memory are gone all the same and the error goes up.
+        """
+        now = self._now()
+        oldest = oldest_open_epoch(self._hour, now)
+        if self._chain.epoch >= oldest:
+            return []
+        destroyed: list[Destroyed] = []
+        while self._chain.epoch < oldest:
+            secret = self._chain.secret
+            destroyed.append(Destroyed(self._chain.epoch, now, commitment_to(secret), self._chain.chain_id))
+            self._chain.secret = next_secret(secret)
+            wipe(secret)
+            self._chain.epoch += 1
+        self._unreceipted.extend(destroyed)
+        self._state.save(self._chain, self._unreceipted)
+        return destroyed
+
+    def receipted(self, destroyed: Destroyed) -> None:
+        """Forgets a destroyed epoch once its receipt is written."""
+        self._unreceipted.remove(destroyed)
+        self._state.save(self._chain, self._unreceipted)
+
+    def _secrets(self, epochs: range) -> Iterator[tuple[int, bytearray]]:
+        """Walks the chain from where it stands; each secret is overwritten when the walk goes on or ends."""
+        secret = bytearray(self._chain.secret)
+        try:
+            for epoch in range(self._chain.epoch, epochs.stop):
+                if epoch in epochs:
+                    yield epoch, secret
+                following = next_secret(secret)
+                wipe(secret)
+                secret = following
+        finally:
+            wipe(secret)
+
+    def _stands_near_now(self) -> bool:
+        """Whether the chain can be walked to now; one that stands ahead of the clock is dropped rather than kept."""
+        oldest = oldest_open_epoch(self._hour, self._floor)
+        return oldest - MAX_EPOCHS_BEHIND <= self._chain.epoch <= self._hour.epoch_of(self._floor)
+
+    def _now(self) -> float:
+        """The latest time ever seen: a clock set back must not lengthen the life of a key."""
+        self._floor = max(self._floor, self._clock.now())
+        return self._floor
+
+
+def oldest_open_epoch(hour: Hour, now: float) -> int:
+    """The first epoch whose key deadline is still ahead of `now`."""
+    epoch = max(hour.epoch_of(now - hour.seconds) - 1, 0)
+    while hour.key_deadline(epoch) <= now:
+        epoch += 1
+    return epoch

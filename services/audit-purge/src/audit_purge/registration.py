@@ -1,0 +1,103 @@
+"""Being the one keeper: registers the chain before a share is handed out, and stops handing out when another took over.
+
+While the registration cannot be renewed because the database is away nobody else can register either, so the keeper
+works on.
+"""
+
+import asyncio
+import contextlib
+from typing import Protocol
+
+from kit.errors import Code, ShirushiError, Unavailable
+from kit.log import get_logger
+
+from audit_purge.domain.keeper import Commitment, Keeper
+
+RENEW_SECONDS = 10.0
+
+log = get_logger()
+
+
+class Registry(Protocol):
+    """Where the one chain is registered."""
+
+    async def register(self, chain_id: bytes, first_epoch: int, public: Commitment) -> None:
+        """Registers a chain; CONFLICT while another instance holds the lease."""
+        ...
+
+    async def renew(self, chain_id: bytes) -> None:
+        """Renews the lease; CONFLICT when another chain or instance took its place."""
+        ...
+
+
+class Readiness(Protocol):
+    """The part of kit.management.Health that is used here."""
+
+    def ready(self, name: str, ok: bool, why: str = "") -> None:
+        """Says whether a condition of readiness holds."""
+        ...
+
+
+class Registration:
+    """A part that holds the registration of the keeper's chain as long as it runs."""
+
+    name = "registration"
+
+    def __init__(self, keeper: Keeper, registry: Registry, health: Readiness) -> None:
+        self._keeper = keeper
+        self._registry = registry
+        self._health = health
+        self._held = False
+        self._renewing: asyncio.Task[None] | None = None
+        health.ready(self.name, ok=False, why="not registered yet")
+
+    def is_keeper(self) -> bool:
+        """Whether this process holds the registered chain."""
+        return self._held
+
+    async def start(self) -> None:
+        """Registers the chain.
+
+        Raises:
+            Unavailable: the database is away, or another keeper holds the registration.
+        """
+        try:
+            await self._registry.register(
+                self._keeper.chain_id, self._keeper.first_epoch, self._keeper.commitments()[0]
+            )
+        except ShirushiError as error:
+            if error.code is Code.CONFLICT:
+                raise Unavailable(error.public_text, reason=error.reason) from error
+            raise
+        self._hold(held=True)
+        log.info("chain_registered", chain_id=self._keeper.chain_id.hex(), first_epoch=self._keeper.first_epoch)
+        self._renewing = asyncio.create_task(self._renew_forever(), name=self.name)
+
+    async def stop(self) -> None:
+        """Stops renewing; the lease runs out by itself, so that this instance can take it up again after a restart."""
+        if self._renewing is not None:
+            self._renewing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._renewing
+
+    async def renew(self) -> None:
+        """Renews once: a refusal ends the handing out of shares, an absent database does not."""
+        try:
+            await self._registry.renew(self._keeper.chain_id)
+        except Unavailable:
+            log.warning("registration_not_renewed", reason="store_unavailable")
+        except ShirushiError as error:
+            if self._held:
+                log.error("registration_lost", reason=error.reason)
+            self._hold(held=False)
+        else:
+            self._hold(held=True)
+
+    async def _renew_forever(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            await self.renew()
+
+    def _hold(self, *, held: bool) -> None:
+        self._held = held
+        self._health.ready(self.name, ok=held, why="" if held else "another keeper holds the registration")

@@ -1,0 +1,5 @@
+"""Starts pseudonym: `python -m pseudonym`."""
+
+from pseudonym.app import main
+
+main()
