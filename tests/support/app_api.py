@@ -152,4 +152,7 @@ class AppApi:
             return {"state": "cancelled" if self.cancelled else "answered"}
         notice = verifier_pb.Notice(reason=self.refusal).SerializeToString()
         nonce, aad = token_bytes(12), b"shirushi notice v1" + CHALLENGE_ID.encode()
-        return {"state": "refused", "notice": b64u(nonce + AESGCM(self.evidence.notice_key).encrypt(nonce, notice, aad))}
+        return {
+            "state": "refused",
+            "notice": b64u(nonce + AESGCM(self.evidence.notice_key).encrypt(nonce, notice, aad)),
+        }

@@ -10,12 +10,13 @@ from typing import TypeVar
 import pytest
 from kit.hour import Hour
 from kit.settings import ServiceSettings
-from sandbox import pki as sandbox_pki
 from sandbox.environment import Servers, as_environment, common
-from sandbox.kafka import Kafka
 from sandbox.mongo import Mongo
 from sandbox.pki import Pki
 from sandbox.ports import free_ports
+
+from sandbox import pki as sandbox_pki
+from sandbox.kafka import Kafka
 
 S = TypeVar("S", bound=ServiceSettings)
 

@@ -18,7 +18,7 @@ from shirushi import rights
 from shirushi.bus.v1 import envelope_pb2 as bus
 
 from kit import crypto
-from kit.custody import AHEAD_EPOCHS, Custody
+from kit.custody import AHEAD_EPOCHS, Custody, KeyGone
 from kit.encoding import length_prefixed
 from kit.sealing import Sealer, SealingError, info, pad, unpad
 
@@ -109,19 +109,19 @@ class EventCodec:
         """Returns an envelope that travels inside another; raises like `seal`."""
         return await self._seal(self._inner, type_, login_id, epoch, message)
 
-    def open_(self, raw: bytes, message_class: type[M]) -> OpenedEvent[M]:
-        """Opens a record that is to carry a message of this class; the class decides the type.
+    def open_(self, raw: bytes, message_class: type[M], type_: int | None = None) -> OpenedEvent[M]:
+        """Opens a record that is to carry a message of this class; the class decides the type unless it is given.
 
         Raises:
             EventRejected: it can never be handled.
             KeyGone: its epoch is over.
             Unavailable: its epoch's key is not there yet.
         """
-        return self._open(self._topics, raw, message_class)
+        return self._open(self._topics, raw, message_class, type_)
 
     def open_inner(self, raw: bytes, message_class: type[M]) -> OpenedEvent[M]:
         """Opens an envelope that travelled inside another; raises like `open_`."""
-        return self._open(self._inner, raw, message_class)
+        return self._open(self._inner, raw, message_class, None)
 
     async def _seal(
         self, topics: Mapping[int, rights.Topic], type_: int, login_id: bytes, epoch: int, message: Message
@@ -148,8 +148,10 @@ class EventCodec:
         envelope.signature = crypto.sign(self._signing_key, signature_message(envelope))
         return envelope.SerializeToString()
 
-    def _open(self, topics: Mapping[int, rights.Topic], raw: bytes, message_class: type[M]) -> OpenedEvent[M]:
-        type_ = type_of(message_class)
+    def _open(
+        self, topics: Mapping[int, rights.Topic], raw: bytes, message_class: type[M], wanted: int | None
+    ) -> OpenedEvent[M]:
+        type_ = type_of(message_class) if wanted is None else wanted
         topic = topics[type_]
         envelope = _decode(raw)
         if envelope.version != VERSION:
@@ -166,7 +168,7 @@ class EventCodec:
             crypto.verify(self._signers.get(topic.sender, ()), envelope.signature, signature_message(envelope))
         except crypto.SignatureInvalid:
             raise EventRejected("wrong_signature") from None
-        payload = envelope.sealed if topic.open else self._unseal(envelope, type_)
+        payload = self._read(envelope) if topic.open else self._unseal(envelope, type_)
         message = message_class()
         try:
             message.ParseFromString(payload)
@@ -181,11 +183,16 @@ class EventCodec:
             message=message,
         )
 
+    def _read(self, envelope: bus.Envelope) -> bytes:
+        # What concerns a login ends with its keys, sealed or not.
+        if envelope.login_id and self.custody.clock.now() >= self.custody.hour.key_deadline(envelope.epoch):
+            raise KeyGone
+        return envelope.sealed
+
     def _unseal(self, envelope: bus.Envelope, type_: int) -> bytes:
         if envelope.receiver != self.service:
             raise EventRejected("wrong_receiver")
-        clock_epoch = self.custody.hour.epoch_of(self.custody.clock.now())
-        if envelope.epoch > clock_epoch + AHEAD_EPOCHS:
+        if envelope.epoch > self.custody.hour.epoch_of(self.custody.clock.now()) + AHEAD_EPOCHS:
             # No key of it will be there for long: waiting for it would hold a place for nothing.
             raise EventRejected("epoch_ahead")
         private_key = self.custody.sealing_private(envelope.epoch)

@@ -166,12 +166,15 @@ class _Protocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.access_log = False
+        # What the parser holds of a head that is not complete, and what it has handed out of one.
         self._head_bytes = 0
+        self._head_size = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._refusal = 400
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        self.transport = _Corked(transport, self.loop)  # type: ignore[assignment]
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -188,7 +191,7 @@ class _Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._head_bytes = 0
+        self._head_bytes = self._head_size = 0
         if self._head_timer is None:
             self._await_head()
 
@@ -200,7 +203,8 @@ class _Protocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         super().on_header(name, value)
-        if len(self.headers) > MAX_HEADERS:
+        self._head_size += len(name) + len(value)
+        if len(self.headers) > MAX_HEADERS or self._head_size > MAX_HEAD_BYTES:
             self._refusal = 431
             raise ValueError("too many headers")
 
@@ -224,6 +228,36 @@ class _Protocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+
+class _Corked:
+    """Joins what is written within one turn of the loop, so that head and body of an answer share one TLS record."""
+
+    __slots__ = ("_loop", "_pending", "_transport", "is_closing")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._pending: list[bytes] = []
+        self.is_closing = transport.is_closing
+
+    def write(self, piece: bytes) -> None:
+        if not self._pending:
+            self._loop.call_soon(self._flush)
+        self._pending.append(piece)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def _flush(self) -> None:
+        if self._pending:
+            pending, self._pending = self._pending, []
+            if not self.is_closing():
+                self._transport.write(pending[0] if len(pending) == 1 else b"".join(pending))
 
 
 class _Guard:

@@ -1,5 +1,6 @@
 """Structured logs: one JSON object a line on standard output, event names that are facts, ids and nothing personal."""
 
+import contextlib
 import logging
 import sys
 import time
@@ -59,6 +60,21 @@ class LibraryHandler(logging.Handler):
         self._log.log(record.levelno, "library_reported", **fields)
 
 
+class _StandardOutput:
+    """Writes lines to standard output and never fails: a reader that went away must not end a login."""
+
+    def __init__(self, *_: object) -> None:
+        """Take no notice of what structlog offers, a logger's name."""
+
+    def msg(self, line: str) -> None:
+        # Looked up at each line, as whoever captures standard output replaces it; ValueError is a closed file.
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+
+    log = debug = info = warning = warn = error = exception = critical = fatal = msg
+
+
 def configure(service: str, level: str = "info", instance: str = "") -> None:
     """Set up logging for this process; the first thing that a `main` does after reading its settings."""
     severity = logging.getLevelNamesMapping()[level.upper()]
@@ -77,7 +93,7 @@ def configure(service: str, level: str = "info", instance: str = "") -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(severity),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        logger_factory=_StandardOutput,
         cache_logger_on_first_use=False,
     )
     handler = LibraryHandler(with_text=severity <= logging.DEBUG)

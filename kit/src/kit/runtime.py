@@ -7,6 +7,8 @@ import os
 import random
 import resource
 import signal
+import sys
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
@@ -17,6 +19,7 @@ from kit.log import get_logger
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
+LEAVE_SECONDS = 1.0
 
 
 class Part(Protocol):
@@ -104,10 +107,12 @@ def run(build: Callable[[], Sequence[Part]], *, drain_seconds: float = 8.0) -> N
     forbid_core_dumps()
     allow_many_connections()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        in_time = runner.run(serve(build, drain_seconds=drain_seconds))
-    if not in_time:
-        # What is left may sit in a thread that nobody can cancel; the interpreter would wait for it for ever.
-        os._exit(1)
+        if not runner.run(serve(build, drain_seconds=drain_seconds)):
+            _leave()
+        # The loop and the interpreter wait for threads that nobody can cancel, such as a name look-up: not for ever.
+        watchdog = threading.Timer(LEAVE_SECONDS, _leave)
+        watchdog.daemon = True
+        watchdog.start()
 
 
 async def serve(
@@ -153,6 +158,12 @@ def allow_many_connections() -> None:
     """Raise the bound on open files from what a shell gives (often 1,024) to what the machine allows."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _leave() -> None:
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+    os._exit(1)
 
 
 def _tell(parts: Sequence[Part], moment: str) -> None:

@@ -62,7 +62,7 @@ class Supervisor:
         clients = await asyncio.to_thread(self._prepare_helpers, plan)
         helpers, services = list(plan.helpers()), list(plan.services(clients))
         self._check_ports(plan, [*helpers, *services])
-        await self._start_servers(keys, helpers)
+        await self._start_servers(plan, helpers)
         self.report("starting the five services")
         self._start_front(plan)
         self._launch(services)
@@ -187,7 +187,7 @@ class Supervisor:
             wanted += [("gateway", self.ports.gateway), ("challenge", self.ports.challenge)]
         check_free(wanted)
 
-    async def _start_servers(self, keys: Pki, helpers: list[Instance]) -> None:
+    async def _start_servers(self, plan: Plan, helpers: list[Instance]) -> None:
         self.report("starting Kafka and MongoDB")
         waits = []
         for name, server in (("mongod", self._mongo), ("kafka", self._kafka)):
@@ -198,18 +198,18 @@ class Supervisor:
         # The helpers need neither, and load while the two start.
         self._launch(helpers)
         await asyncio.gather(*waits)
-        await asyncio.to_thread(self._apply_rights, keys)
+        await asyncio.to_thread(self._apply_rights, plan)
 
-    def _apply_rights(self, keys: Pki) -> None:
+    def _apply_rights(self, plan: Plan) -> None:
         """Topics and ACLs; the users of our own mongod are made while it becomes ready."""
+        servers = plan.servers
         if self._kafka is not None:
             self._kafka.apply_rights(self.hour)
         else:
-            tls = os.environ.get("KAFKA_TLS", "true").lower() not in ("0", "false", "no")
-            admin = kafka.admin_client(os.environ["KAFKA_BOOTSTRAP"], keys, tls=tls)
-            kafka_rights.apply_rights(admin, self.hour, with_acls=tls)
-        if self._mongo is None and "tls=true" in os.environ["MONGODB_URI"]:
-            with mongo.admin_client(os.environ["MONGODB_URI"], keys) as client:
+            admin = kafka.admin_client(servers.kafka_bootstrap, plan.pki, tls=servers.kafka_tls)
+            kafka_rights.apply_rights(admin, self.hour, with_acls=servers.kafka_tls)
+        if self._mongo is None and servers.mongodb_tls:
+            with mongo.admin_client(servers.mongodb_uri, plan.pki) as client:
                 mongo.apply_users(client)
 
     def _start_front(self, plan: Plan) -> None:

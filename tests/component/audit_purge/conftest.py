@@ -1,9 +1,20 @@
-import pytest
+import secrets
+from functools import partial
 
+import pytest
+from audit_purge.app import statement_is_signed
+from audit_purge.desk import Desk
+from audit_purge.domain.directory import Directory
+from audit_purge.domain.keeper import Keeper
+from audit_purge.registration import Registration
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from kit.clock import FixedClock
+from kit.errors import Code, ShirushiError, Unavailable
 from kit.hour import Hour
+from kit.management import Health
 from kit.testing.fake_custody import FakeDeployment
 from kit.testing.fake_store import FakeStore
+from shirushi.rights import PRINCIPALS
 
 T0 = 1_763_856_000.0
 LOGIN = b"L" * 16
@@ -32,3 +43,98 @@ async def deployment(hour, clock):
 @pytest.fixture
 def store(deployment, clock):
     return FakeStore("audit-purge", deployment.custodies["audit-purge"], clock)
+
+
+class RememberedState:
+    """Chain state that outlives a keeper."""
+
+    def __init__(self):
+        self.saved = None
+
+    def load(self):
+        return self.saved
+
+    def save(self, chain, unreceipted):
+        self.saved = (chain, list(unreceipted))
+
+
+class RememberedRegistry:
+    """A registry of one chain; `taken` makes it another keeper's, `away` unreachable."""
+
+    def __init__(self):
+        self.taken = self.away = False
+        self.registered = []
+
+    def _answer(self):
+        if self.away:
+            raise Unavailable
+        if self.taken:
+            raise ShirushiError(Code.CONFLICT, "taken", reason="another_keeper")
+
+    async def register(self, chain_id, first_epoch, public):
+        self._answer()
+        self.registered.append((chain_id, first_epoch, public))
+
+    async def renew(self, chain_id):
+        self._answer()
+
+
+class RememberedDirectory:
+    """Keeps statements as MongoDB does."""
+
+    def __init__(self):
+        self.away = False
+        self.kept = []
+
+    async def keep(self, statements):
+        if self.away:
+            raise Unavailable
+        self.kept.extend(statements)
+
+
+@pytest.fixture
+def registry():
+    return RememberedRegistry()
+
+
+@pytest.fixture
+def kept():
+    return RememberedDirectory()
+
+
+@pytest.fixture
+def health():
+    return Health()
+
+
+@pytest.fixture
+def keeper(hour, clock):
+    return Keeper(hour, clock, RememberedState(), secrets.token_bytes)
+
+
+@pytest.fixture
+async def registration(keeper, registry, health):
+    part = Registration(keeper, registry, health)
+    await part.start()
+    yield part
+    await part.stop()
+
+
+@pytest.fixture
+def signing_keys():
+    return {service: Ed25519PrivateKey.generate() for service in PRINCIPALS}
+
+
+@pytest.fixture
+def signers(signing_keys):
+    return {service: (key.public_key(),) for service, key in signing_keys.items()}
+
+
+@pytest.fixture
+def desk(keeper, registration, signers, kept):
+    return Desk(
+        keeper=keeper,
+        is_keeper=registration.is_keeper,
+        directory=Directory(partial(statement_is_signed, signers)),
+        kept=kept,
+    )

@@ -3,16 +3,16 @@
 import itertools
 
 import pytest
-from shirushi.bus.v1 import envelope_pb2 as bus
-from shirushi.gateway.v1 import events_pb2 as gateway
-from shirushi.verifier.v1 import events_pb2 as verifier
-
 from audit_purge.domain.records import LoginConclusion, LoginRequest
 from audit_purge.events import Recorder
 from audit_purge.store.records import CONCLUSIONS, REQUESTS, StoredRecords
 from kit.custody import KeyGone
 from kit.errors import Unavailable
 from kit.events import EventRejected
+from shirushi.bus.v1 import envelope_pb2 as bus
+from shirushi.gateway.v1 import events_pb2 as gateway
+from shirushi.verifier.v1 import events_pb2 as verifier
+
 from tests.component.audit_purge.conftest import LOGIN
 
 REQUESTED = gateway.LoginRequested(client_id="city-childcare", scopes=["openid", "name"], requested_at_ms=1)

@@ -3,16 +3,16 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from shirushi.bus.v1 import envelope_pb2 as bus
-from shirushi.verifier.v1.events_pb2 import SubjectHandle
-
-from kit import crypto
 from kit.errors import Code, ShirushiError, Unavailable
 from kit.events import EventCodec, signature_message
 from kit.sealing import info, pad
 from pseudonym.domain.derivation import MAX_SEALED_SUBJECT_BYTES, Subject
 from pseudonym.domain.sector_commitment import sector_commitment
 from pseudonym.subjects import SealedSubjects
+from shirushi.bus.v1 import envelope_pb2 as bus
+from shirushi.verifier.v1.events_pb2 import SubjectHandle
+
+from kit import crypto
 from tests.component.pseudonym.conftest import BLIND, HANDLE, LABEL, LOGIN
 
 
@@ -134,10 +134,11 @@ async def test_a_sealed_message_of_another_schema_is_refused(subjects, seal, dep
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(raw=st.binary(max_size=MAX_SEALED_SUBJECT_BYTES))
 def test_no_bytes_do_anything_but_be_refused(raw):
-    from tests.component.pseudonym.conftest import T0
     from kit.clock import FixedClock
     from kit.hour import Hour
     from kit.testing.fake_custody import FakeDeployment
+
+    from tests.component.pseudonym.conftest import T0
 
     subjects = SealedSubjects(FakeDeployment(Hour(), FixedClock(T0)).codecs["pseudonym"])
     assert_unreadable(subjects, raw)
@@ -178,5 +179,3 @@ async def test_a_new_signing_key_of_the_verifier_is_believed_only_when_the_table
         custody=deployment.custodies["pseudonym"],
     )
     assert SealedSubjects(codec).open(sealed).handle == HANDLE
-
-

@@ -10,13 +10,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from sandbox.phone import messages
+from sandbox.phone.client import ApiError, Consent, Phone
+from sandbox.phone.sealing_key import UntrustedKeyError
 from shirushi.evidence.v1 import evidence_pb2 as pb
 from shirushi.verifier.v1 import events_pb2 as verifier_pb
 
 from sandbox import cards
-from sandbox.phone import messages
-from sandbox.phone.client import ApiError, Consent, Phone
-from sandbox.phone.sealing_key import UntrustedKeyError
 from tests.support.app_api import AppApi, a_sheet
 
 

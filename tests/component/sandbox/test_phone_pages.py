@@ -6,12 +6,12 @@ import aiohttp
 import httpx
 import pytest
 from aiohttp.test_utils import TestServer
+from sandbox.phone.client import Phone
+from sandbox.phone.web import Pages
 from shirushi.evidence.v1 import evidence_pb2 as pb
 from shirushi.verifier.v1 import events_pb2 as verifier_pb
 from starlette.applications import Starlette
 
-from sandbox.phone.client import Phone
-from sandbox.phone.web import Pages
 from tests.support.app_api import AppApi, a_sheet
 
 RETURN = "https://localhost:8443/return?c=once"
@@ -29,7 +29,9 @@ async def browser(api, state, test_authority):
     async with aiohttp.ClientSession() as session:
         phone = Phone(session, f"http://127.0.0.1:{server.port}", api.pinned, test_authority.app_instance)
         transport = httpx.ASGITransport(Starlette(routes=Pages(phone, state).routes()))
-        async with httpx.AsyncClient(transport=transport, base_url="https://phone", headers={"accept-language": "ja"}) as client:
+        async with httpx.AsyncClient(
+            transport=transport, base_url="https://phone", headers={"accept-language": "ja"}
+        ) as client:
             yield client
     await server.close()
 
@@ -42,7 +44,13 @@ async def opened(browser, api):
 
 async def test_the_page_shows_who_asks_from_where_for_what(browser, api):
     page = (await browser.get(await opened(browser, api))).text
-    for shown in ("しるし市 子育てアプリ", "https://localhost:8447", "保護者の方の本人確認のため", "Firefox", "Windows"):
+    for shown in (
+        "しるし市 子育てアプリ",
+        "https://localhost:8447",
+        "保護者の方の本人確認のため",
+        "Firefox",
+        "Windows",
+    ):
         assert shown in page
     assert "同じネットワーク" in page
     assert re.search(r'value="name" id="agree-name" checked', page)

@@ -8,10 +8,10 @@ import pytest
 from aiohttp.test_utils import TestServer
 from authlib.integrations.starlette_client import OAuth
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
-
 from sandbox.rp import clients
 from sandbox.rp.app import build
 from sandbox.rp.profiles import SITES
+
 from tests.support.openid_provider import OpenIdProvider
 
 ADDRESSES = {"city": "https://localhost:8447", "bank": "https://localhost:8448"}

@@ -1,7 +1,6 @@
 import itertools
 
 import pytest
-
 from audit_purge.domain.keeper import Chain, Destroyed, Keeper
 from kit.clock import FixedClock
 from kit.hour import Hour

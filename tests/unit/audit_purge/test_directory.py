@@ -1,7 +1,6 @@
 import dataclasses
 
 import pytest
-
 from audit_purge.domain.directory import MAX_KEYS_A_REQUEST, Directory, SealingStatement
 from kit.errors import Code, ShirushiError
 

@@ -1,11 +1,10 @@
 import hashlib
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from audit_purge.domain.keeper import MAX_EPOCHS_BEHIND, Chain, Keeper, oldest_open_epoch
 from audit_purge.domain.ratchet import commitment_to, next_secret, share_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from kit.clock import FixedClock
 from kit.errors import Code, ShirushiError
 from kit.hour import Hour
@@ -226,7 +225,10 @@ def test_a_chain_that_cannot_be_one_is_refused(fields):
 
 
 @settings(max_examples=60, deadline=None)
-@given(steps=st.lists(st.floats(min_value=0, max_value=400), min_size=1, max_size=30), seconds=st.sampled_from([120.0, 3600.0]))
+@given(
+    steps=st.lists(st.floats(min_value=0, max_value=400), min_size=1, max_size=30),
+    seconds=st.sampled_from([120.0, 3600.0]),
+)
 def test_however_time_goes_what_is_open_is_what_has_a_deadline_ahead(steps, seconds):
     from tests.unit.audit_purge.conftest import RememberedState, counting_randomness
 
@@ -254,3 +256,15 @@ def test_the_oldest_open_epoch_is_the_first_with_its_deadline_ahead(now, seconds
 def test_commitments_are_public_and_of_the_design_s_form(keeper):
     assert [c.epoch for c in keeper.commitments()] == list(keeper.open_epochs())
     assert all(len(c.commitment) == hashlib.sha256().digest_size for c in keeper.commitments())
+
+
+def test_commitments_stay_the_same_while_time_goes(keeper, clock):
+    seen = {}
+    for _ in range(70):
+        clock.advance(47)
+        keeper.destroy_due()
+        for public in keeper.commitments():
+            assert seen.setdefault(public.epoch, public.commitment) == public.commitment
+        assert {s.epoch: s.commitment for s in keeper.shares("gateway", *EVERY_EPOCH)} == {
+            c.epoch: c.commitment for c in keeper.commitments()
+        }

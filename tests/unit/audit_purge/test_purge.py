@@ -1,7 +1,7 @@
+import asyncio
 import hashlib
 
 import pytest
-
 from audit_purge.domain.receipt import GENESIS, Link
 from audit_purge.purge import Purge, TopicsPurged
 from kit.errors import Code, ShirushiError, Unavailable
@@ -40,6 +40,7 @@ class Bookkeeping:
 
     def __init__(self):
         self.records, self.announced, self.lags, self.deleted_before = {}, [], [], []
+        self.loops = []
         self.away = False
 
     async def delete_epoch(self, epoch):
@@ -85,7 +86,15 @@ def world():
 @pytest.fixture
 def purge(keeper, hour, clock, ledger, world):
     return Purge(
-        keeper=keeper, hour=hour, clock=clock, records=world, ledger=ledger, announcer=world, topics=world, gauges=world
+        keeper=keeper,
+        hour=hour,
+        clock=clock,
+        records=world,
+        ledger=ledger,
+        announcer=world,
+        topics=world,
+        gauges=world,
+        progress=world.loops.append,
     )
 
 
@@ -170,3 +179,13 @@ def test_the_lag_of_a_destruction_is_measured_from_its_deadline(purge, clock, wo
     purge.destroy_keys()
     assert world.lags == [pytest.approx(0.25)]
     assert world.open == 74
+
+
+async def test_the_destroying_loop_says_that_it_is_alive(purge, world, monkeypatch):
+    alive = asyncio.Event()
+    monkeypatch.setattr(purge, "_progress", lambda name: (world.loops.append(name), alive.set()))
+    loop = asyncio.create_task(purge.destroy_keys_forever())
+    async with asyncio.timeout(5):
+        await alive.wait()
+    loop.cancel()
+    assert world.loops == ["destroy-keys"]

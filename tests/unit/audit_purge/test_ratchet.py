@@ -1,10 +1,9 @@
 import hashlib
 
 import pytest
+from audit_purge.domain.ratchet import commitment_to, next_secret, share_of, wipe
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
-from audit_purge.domain.ratchet import commitment_to, next_secret, share_of, wipe
 
 SECRET = bytes(range(32))
 
@@ -22,7 +21,10 @@ def test_derivations_are_the_design_s():
 def test_derivations_are_pinned():
     """A keeper of another version must continue the chain: these values may never change."""
     assert next_secret(bytearray(SECRET)).hex() == "c38dbffb6e54356cd2dfc0bcac118334b68e1bb57a6975bf6625d66e64f2bdd4"
-    assert share_of(bytearray(SECRET), "verifier").hex() == "50531f7891621de6ab8e2f245dfcbf8cb2b0dc2004cc58bf269f8e2b34dc03b6"
+    assert (
+        share_of(bytearray(SECRET), "verifier").hex()
+        == "50531f7891621de6ab8e2f245dfcbf8cb2b0dc2004cc58bf269f8e2b34dc03b6"
+    )
     assert commitment_to(bytearray(SECRET)).hex() == "8e82e821ca83a287fcb0b4b0aff78fbec99c374016807dd4a2bfe9799e4e76b2"
 
 

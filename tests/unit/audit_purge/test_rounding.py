@@ -1,8 +1,7 @@
 import pytest
+from audit_purge.domain.rounding import rounded
 from hypothesis import given
 from hypothesis import strategies as st
-
-from audit_purge.domain.rounding import rounded
 
 
 @pytest.mark.parametrize(

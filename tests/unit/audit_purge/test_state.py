@@ -1,3 +1,4 @@
+import contextlib
 import os
 import stat
 import subprocess
@@ -5,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from audit_purge.domain.keeper import Chain, Destroyed
 from audit_purge.state import FILE_NAME, MemoryBackedState, StateDirectoryError, file_system_type
 
@@ -26,10 +26,8 @@ def opened(tmp_path):
 
     yield open_
     for state in states:
-        try:
+        with contextlib.suppress(OSError):
             state.close()
-        except OSError:
-            pass
 
 
 def test_what_was_saved_is_loaded(opened):

@@ -1,28 +1,23 @@
 """A dispatch over in-memory ports that can die at every arrow, and a phone that proves with real keys."""
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import pytest
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from kit.clock import FixedClock
-from kit.encoding import b64u
-from kit.errors import Unavailable
-from kit.hour import Hour
-
-from challenge.domain import proof as proofs
-from challenge.domain.claim_key import ClaimKey
 from challenge.domain.dispatch import ChangedMeanwhileError, Dispatch, Keys, SealingStatement, Stored
 from challenge.domain.issue_request import IssueRequest
 from challenge.domain.token import QrClock, Transport, link_token, qr_token
+from kit.clock import FixedClock
+from kit.errors import Unavailable
+from kit.hour import Hour
+
+from tests.support.claiming_phone import ClaimingPhone
 
 T0 = 1_795_000_020.0
 HOUR = Hour()
 
 
-class Died(Exception):
+class Died(Exception):  # noqa: N818 - says what happened
     """The process was killed here."""
 
 
@@ -107,31 +102,20 @@ class MemoryKeys:
 
 
 @dataclass
-class Phone:
-    """A phone with a key of its own."""
-
-    private: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
-
-    @property
-    def key(self):
-        numbers = self.private.public_key().public_numbers()
-        return ClaimKey(b"\x04" + numbers.x.to_bytes(32, "big") + numbers.y.to_bytes(32, "big"))
-
-    def sign(self, message):
-        r, s = decode_dss_signature(self.private.sign(message, ec.ECDSA(hashes.SHA256())))
-        return b64u(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
+class Phone(ClaimingPhone):
+    """A phone that calls the domain."""
 
     def claim(self, dispatch, token, address="192.0.2.7"):
-        return dispatch.claim(token, self.key, self.sign(proofs.claim_message(token)), address)
+        return dispatch.claim(token, self.key, self.claim_proof(token), address)
 
     def answer(self, dispatch, challenge_id, sealed):
-        return dispatch.answer(challenge_id, sealed, self.sign(proofs.answer_message(challenge_id, sealed)))
+        return dispatch.answer(challenge_id, sealed, self.answer_proof(challenge_id, sealed))
 
     def cancel(self, dispatch, challenge_id, reason):
-        return dispatch.cancel(challenge_id, reason, self.sign(proofs.cancel_message(challenge_id, reason.value)))
+        return dispatch.cancel(challenge_id, reason, self.cancel_proof(challenge_id, reason.value))
 
     def status(self, dispatch, challenge_id, nonce):
-        return dispatch.status(challenge_id, self.sign(proofs.status_message(challenge_id, nonce)))
+        return dispatch.status(challenge_id, self.status_proof(challenge_id, nonce))
 
 
 class World:

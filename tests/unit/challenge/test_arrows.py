@@ -1,9 +1,9 @@
 """The process is killed at every arrow of store → publish → confirm; the phone tries again, and all is well."""
 
 import pytest
+from challenge.domain.challenge import CancelReason, State
 from kit.errors import Unavailable
 
-from challenge.domain.challenge import CancelReason, State
 from tests.unit.challenge.conftest import Died
 
 SEALED = b"sealed" * 200

@@ -1,14 +1,13 @@
 """Claim keys are P-256 points in one spelling; proofs are ES256 over one request."""
 
 import pytest
+from challenge.domain.claim_key import claim_key_of_coordinates
+from challenge.domain.proof import check_proof
+from challenge.domain.refusals import Refusal, Refused
 from hypothesis import given
 from hypothesis import strategies as st
 from joserfc.jwk import ECKey
 from kit.encoding import b64u
-
-from challenge.domain.claim_key import claim_key_of_coordinates
-from challenge.domain.proof import check_proof
-from challenge.domain.refusals import Refusal, Refused
 
 
 def test_the_thumbprint_is_that_of_rfc_7638():

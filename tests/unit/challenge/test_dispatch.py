@@ -4,12 +4,12 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from kit.errors import ShirushiError, Unavailable
-
 from challenge.domain.challenge import CancelReason, State
 from challenge.domain.network_hint import NetworkHint, network_digest
 from challenge.domain.refusals import Refusal, Refused
 from challenge.domain.token import Transport, link_token
+from kit.errors import ShirushiError, Unavailable
+
 from tests.unit.challenge.conftest import HOUR, T0
 
 SEALED = b"sealed" * 200
@@ -142,13 +142,11 @@ async def test_a_claim_is_not_used_up_while_the_verifiers_key_is_missing(world, 
 
 
 async def test_a_claim_needs_a_proof_by_its_own_key_over_its_own_token(world, phone, other_phone):
-    from challenge.domain import proof as proofs
-
     await world.issue()
     token = world.link()
     for proof in (
-        other_phone.sign(proofs.claim_message(token)),
-        phone.sign(proofs.claim_message(world.qr())),
+        other_phone.claim_proof(token),
+        phone.claim_proof(world.qr()),
         "A" * 86,
         "",
     ):
@@ -188,9 +186,7 @@ async def test_the_secret_of_another_login_opens_nothing(world):
     second = await world.issue(login_id=b"M" * 16)
     mixed = link_token(first.handle, second.secrets.link_secret)
     await refused_with(Refusal.TOKEN_UNKNOWN, world.dispatch.resolve(mixed))
-    await refused_with(
-        Refusal.TOKEN_UNKNOWN, world.dispatch.resolve(link_token(b"?" * 16, first.secrets.link_secret))
-    )
+    await refused_with(Refusal.TOKEN_UNKNOWN, world.dispatch.resolve(link_token(b"?" * 16, first.secrets.link_secret)))
 
 
 async def test_a_challenge_expires_unclaimed_and_unanswered(world, phone):
@@ -211,9 +207,7 @@ async def test_an_unclaimed_challenge_takes_no_answer(world, phone):
     challenge_id = "c" + world.link()[1:23]
     stored = world.stored()
     await refused_with(Refusal.NOT_CLAIMED, phone.answer(world.dispatch, stored.challenge_id, SEALED))
-    await refused_with(
-        Refusal.NOT_CLAIMED, phone.cancel(world.dispatch, stored.challenge_id, CancelReason.DECLINED)
-    )
+    await refused_with(Refusal.NOT_CLAIMED, phone.cancel(world.dispatch, stored.challenge_id, CancelReason.DECLINED))
     await refused_with(Refusal.NOT_CLAIMED, phone.status(world.dispatch, stored.challenge_id, b"n" * 32))
     assert len(challenge_id) == len(stored.challenge_id)
 
@@ -230,13 +224,11 @@ async def test_only_the_claiming_phone_may_answer_cancel_or_ask(world, phone, ot
 
 
 async def test_a_proof_for_one_challenge_answers_no_other(world, phone):
-    from challenge.domain import proof as proofs
-
     await world.issue()
     first = (await phone.claim(world.dispatch, world.link())).challenge.challenge_id
     await world.issue(login_id=b"M" * 16)
     second = (await phone.claim(world.dispatch, world.link())).challenge.challenge_id
-    proof = phone.sign(proofs.answer_message(first, SEALED))
+    proof = phone.answer_proof(first, SEALED)
     await refused_with(Refusal.PROOF_INVALID, world.dispatch.answer(second, SEALED, proof))
     await refused_with(Refusal.PROOF_INVALID, world.dispatch.answer(first, SEALED + b"!", proof))
 
@@ -280,14 +272,32 @@ async def test_the_holder_gives_up_for_a_reason(world, phone, other_phone, reaso
 
 async def test_the_browser_gives_up_before_and_after_the_claim(world, phone):
     await world.issue()
-    await world.dispatch.withdraw(b"L" * 16)
+    assert await world.dispatch.withdraw(b"L" * 16) is False
     await refused_with(Refusal.ALREADY_CANCELLED, phone.claim(world.dispatch, world.link()))
     await world.issue(login_id=b"M" * 16)
     given = await phone.claim(world.dispatch, world.link())
-    await world.dispatch.withdraw(b"M" * 16)
+    assert await world.dispatch.withdraw(b"M" * 16) is True
     assert [fact.cancel_reason for fact in world.facts.cancellations] == [None, None]
     state, _ = await phone.status(world.dispatch, given.challenge.challenge_id, given.claim.nonce)
     assert state == "cancelled"
+
+
+@pytest.mark.parametrize("claimed", [True, False])
+async def test_when_time_is_up_the_gateway_learns_how_far_it_came_and_no_answer_comes_after(world, phone, claimed):
+    await world.issue()
+    if claimed:
+        given = await phone.claim(world.dispatch, world.link())
+    world.clock.advance(306)
+    assert await world.dispatch.withdraw(b"L" * 16) is claimed
+    # Nobody gave up, so nobody is said to have.
+    assert not world.facts.cancellations
+    world.clock.advance(-20)  # another replica, whose clock is behind
+    await refused_with(Refusal.ALREADY_CANCELLED, phone.claim(world.dispatch, world.link()))
+    if claimed:
+        challenge_id = given.challenge.challenge_id
+        await refused_with(Refusal.ALREADY_CANCELLED, phone.answer(world.dispatch, challenge_id, SEALED))
+        world.clock.advance(20)
+        assert await phone.status(world.dispatch, challenge_id, given.claim.nonce) == ("expired", b"")
 
 
 async def test_an_unknown_login_has_nothing_to_withdraw_or_to_notify(world):

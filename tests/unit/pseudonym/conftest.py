@@ -1,7 +1,6 @@
 import dataclasses
 
 import pytest
-
 from kit.errors import Code, ShirushiError
 from pseudonym.domain.derivation import Subject, SubRequest
 from pseudonym.domain.pairwise_sub import PairwiseKeys

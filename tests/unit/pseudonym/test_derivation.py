@@ -1,10 +1,10 @@
 """What is refused, with which reason, and that a refusal never takes the login's one sector."""
 
 import pytest
-
 from kit.errors import Code, ShirushiError, Unavailable
 from pseudonym.domain.derivation import MAX_SEALED_SUBJECT_BYTES, derive_sub
 from pseudonym.domain.sector_commitment import sector_commitment
+
 from tests.unit.pseudonym.conftest import BLIND, EPOCH, HANDLE, LABEL, LOGIN
 
 OTHER_LABEL = b"T" * 32
@@ -86,9 +86,7 @@ async def test_a_subject_that_breaks_a_rule_is_refused_and_keeps_nothing(
     assert sectors.asked == 0
 
 
-async def test_a_second_sector_is_refused_even_with_a_commitment_that_fits(
-    request_, keys, subjects, sectors, replace
-):
+async def test_a_second_sector_is_refused_even_with_a_commitment_that_fits(request_, keys, subjects, sectors, replace):
     await ask(request_, keys, subjects, sectors)
     subjects.subject = replace(subjects.subject, sector_commitment=sector_commitment(OTHER_LABEL, BLIND))
     with pytest.raises(ShirushiError) as refused:

@@ -3,7 +3,6 @@ import asyncio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from kit.errors import Code, ShirushiError
 from pseudonym.domain.one_sector import hold_to_one_sector, sector_digest
 

@@ -6,7 +6,6 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from kit.errors import Code, ShirushiError
 from pseudonym.domain.pairwise_sub import PairwiseKeys
 

@@ -3,7 +3,6 @@ import hashlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from kit.errors import Code, ShirushiError
 from pseudonym.domain.sector_commitment import check_sector_commitment, sector_commitment
 

@@ -1,9 +1,9 @@
 import json
 
 import pytest
-
 from pseudonym.domain.pairwise_sub import PairwiseKeys
 from pseudonym.settings import read_pairwise_keys
+
 
 def written(tmp_path, content):
     path = tmp_path / "keys.json"
@@ -38,7 +38,7 @@ def test_keys_are_read_by_version(tmp_path):
         {"-1": "01" * 32},
         {"01": "01" * 32},
         {" 1": "01" * 32},
-        {"１": "01" * 32},
+        {"\uff11": "01" * 32},
         {"one": "01" * 32},
         {"4294967296": "01" * 32},
         {"1": "01" * 32, "2": "01" * 32},
@@ -47,7 +47,7 @@ def test_keys_are_read_by_version(tmp_path):
 )
 def test_a_file_that_cannot_be_right_is_refused_naming_the_path(tmp_path, content):
     path = written(tmp_path, content)
-    with pytest.raises(ValueError, match="keys.json"):
+    with pytest.raises(ValueError, match=r"keys\.json"):
         read_pairwise_keys(path)
 
 

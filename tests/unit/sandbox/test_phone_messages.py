@@ -8,10 +8,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from kit.encoding import b64u, length_prefixed
 from kit.sealing import pad
+from sandbox.phone import link, messages, sealing_key
 from shirushi.evidence.v1 import evidence_pb2 as pb
 from shirushi.verifier.v1 import events_pb2 as verifier_pb
-
-from sandbox.phone import link, messages, sealing_key
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "evidence.json").read_text())
 KEY = bytes(32)

@@ -1,19 +1,19 @@
-"""The bus over FastStream and aiokafka, as a runtime part: one producer, one group consumer, one broadcast consumer.
-
-FastStream's own acknowledgement policies lose messages or re-deliver in a hot loop, so acknowledgement is manual: offsets
-are committed explicitly by a timer, on revocation and at stop.
-"""
+"""The bus over FastStream and aiokafka, as a runtime part: one producer, one group consumer, one broadcast consumer."""
 
 import asyncio
 import contextlib
 import logging
 import ssl
-from collections.abc import Sequence
-from typing import Any, Protocol
+import time
+from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    TopicAuthorizationFailedError,
+)
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka import TopicPartition as Assigned
@@ -21,150 +21,159 @@ from faststream.security import BaseSecurity
 from google.protobuf.message import Message
 from shirushi import rights
 
-from kit.bus.offsets import PartitionOffsets
+from kit.bus.consumer import Listener, Reader
 from kit.bus.pipeline import Pipeline, Record
-from kit.bus.subscription import Handler, Subscription
-from kit.errors import Unavailable
+from kit.bus.subscription import CONCURRENCY, Handler, Subscription
+from kit.bus.topics import partitions_of
+from kit.errors import Code, ShirushiError, Unavailable
 from kit.events import EventCodec
 from kit.log import get_logger
+from kit.management import Health
+from kit.settings import ServiceSettings
+from kit.telemetry import Telemetry
+from kit.tls import FileWatch, TlsFiles, client_context, reload
 
-COMMIT_SECONDS = 0.2
 SESSION_MILLISECONDS = 6_000
 PUBLISH_SECONDS = 15.0
 START_SECONDS = 15.0
-STUCK_CHECK_SECONDS = 10.0
-STUCK_CHECKS = 3
+CLOSE_SECONDS = 4.0
+RENEWAL_CHECK_SECONDS = 30.0
+# A backlog is handled in order and nothing of it is older than an hour: time between polls says nothing about health.
+MAX_POLL_MILLISECONDS = 2 * 3_600_000
+_REFUSALS = (TopicAuthorizationFailedError, GroupAuthorizationFailedError, ClusterAuthorizationFailedError)
 _log = get_logger()
-# FastStream speaks of every message at INFO; what matters is logged by the pipeline.
+# FastStream speaks of every start at INFO; what matters is logged here.
 _library_log = logging.getLogger("faststream")
-_library_log.setLevel(logging.ERROR)
-
-
-class Counts(Protocol):
-    """Where the numbers of handled and published events go."""
-
-    def handled(self, topic: str, outcome: str) -> None:
-        """Counts a handled record."""
-        ...
-
-    def published(self, topic: str) -> None:
-        """Counts a published fact."""
-        ...
-
-    def progressed(self) -> None:
-        """Notes that the consumer is alive."""
-        ...
-
-
-class NoCounts:
-    """Counts nothing."""
-
-    def handled(self, topic: str, outcome: str) -> None:
-        """See `Counts`."""
-
-    def published(self, topic: str) -> None:
-        """See `Counts`."""
-
-    def progressed(self) -> None:
-        """See `Counts`."""
 
 
 class Bus:
-    """Publishes and handles facts for one service.
+    """Publishes and handles facts for one service; `start` raises Unavailable while Kafka is not there, to be called again.
 
     Args:
-        service: principal and consumer group.
-        instance: the same after a restart, so that the group sees no change (static membership).
-        bootstrap: brokers, comma-separated.
-        context: client TLS with the service's certificate; None for plain TCP (tests).
-        codec: seals and opens.
-        counts: where numbers go.
+        settings: broker address, identity and instance.
+        codec: seals and opens; its service is principal and consumer group.
+        telemetry: where events are counted.
+        health: told of readiness and of the consumers' progress.
     """
 
     name = "bus"
 
-    def __init__(
-        self,
-        *,
-        service: str,
-        instance: str,
-        bootstrap: str,
-        context: ssl.SSLContext | None,
-        codec: EventCodec,
-        counts: Counts | None = None,
-    ) -> None:
-        self._service = service
-        self._instance = instance
-        self._bootstrap = bootstrap.split(",")
-        self._context = context
+    def __init__(self, settings: ServiceSettings, codec: EventCodec, telemetry: Telemetry, health: Health) -> None:
+        self._service = codec.service
+        self._instance = f"{codec.service}-{settings.instance}"
+        self._bootstrap = settings.kafka_bootstrap.split(",")
+        self._tls = TlsFiles.of(settings)
+        self._context = client_context(self._tls) if settings.kafka_tls else None
         self._codec = codec
-        self._counts = counts or NoCounts()
-        self._subscriptions: dict[str, Subscription] = {}
-        self._broadcasts: dict[str, Subscription] = {}
+        self._health = health
+        self._group: dict[str, Subscription] = {}
+        self._everyone: dict[str, Subscription] = {}
         self._broker: KafkaBroker | None = None
-        self._consumer: AIOKafkaConsumer | None = None
-        self._pipeline: Pipeline | None = None
-        self._broadcast_pipeline: Pipeline | None = None
-        self._offsets: dict[TopicPartition, PartitionOffsets] = {}
-        self._loops: list[asyncio.Task[None]] = []
-        self._closing = False
+        self._readers: list[Reader] = []
+        self._renewal: asyncio.Task[None] | None = None
+        self._handled = telemetry.counter("bus_events", "Events taken from the bus, by outcome.", ("topic", "outcome"))
+        self._published = telemetry.counter("bus_published", "Facts that Kafka has acknowledged.", ("topic",))
+        oldest = telemetry.gauge("bus_oldest_event_seconds", "Age of the oldest event under way; retention ends it.")
+        oldest.set_function(self._oldest_age)
+        self._counters: dict[tuple[str, ...], Any] = {}
+        health.ready(self.name, ok=False, why="not started")
 
-    def subscribe(self, message_class: type[Message], handler: Handler) -> None:
-        """Handles an event type in the service's group; call before `start`."""
-        subscription = Subscription(message_class, handler)
-        self._subscriptions[subscription.topic.name] = subscription
+    def subscribe(self, message_class: type[Message], handler: Handler, *, concurrency: int = CONCURRENCY) -> None:
+        """Handles an event type in the service's group; call before `start`.
+
+        The handler's return means done. It may raise `Park` or Unavailable (tried again in place until the login's keys
+        die), KeyGone (dropped), EventRejected (put aside); anything else is tried five times and then put aside. It sees
+        any event any number of times.
+        """
+        subscription = Subscription(message_class, handler, concurrency)
+        self._group[subscription.topic.name] = subscription
 
     def broadcast(self, message_class: type[Message], handler: Handler) -> None:
-        """Handles an event type in every replica, from now on; call before `start`."""
+        """Handles an event type in every replica, from now on and without a group; call before `start`."""
         subscription = Subscription(message_class, handler)
-        self._broadcasts[subscription.topic.name] = subscription
+        self._everyone[subscription.topic.name] = subscription
 
     async def publish(self, type_: int, login_id: bytes, epoch: int, message: Message) -> None:
-        """Publishes a fact and returns when Kafka has it.
+        """Seals a fact, publishes it and returns when Kafka has it.
 
         Raises:
-            Unavailable: Kafka or the receiver's key cannot be had within the bound.
+            Unavailable: Kafka or the receiver's key cannot be had within the bound; the fact may be there nevertheless.
             KeyGone: the login's epoch is over.
+            ShirushiError: PERMISSION_DENIED, the broker refuses this principal.
+            PermissionError: the rights table does.
         """
-        topic = rights.TOPICS[type_]
+        topic = rights.TOPICS[type_].name
         value = await self._codec.seal(type_, login_id, epoch, message)
-        await self._send(topic.name, login_id, value)
-        self._counts.published(topic.name)
+        await self._send(topic, login_id, value)
+        self._counted(self._published, topic)
 
     async def start(self) -> None:
-        """Checks that the topics exist, then produces and consumes; raises Unavailable while Kafka is not there."""
-        self._closing = False
+        """Checks that the topics exist, then produces and consumes."""
         try:
             async with asyncio.timeout(START_SECONDS):
                 await self._start()
-        except (KafkaError, TimeoutError, OSError) as error:
+        except BaseException as error:
             await self._close()
-            raise Unavailable("Kafka does not answer", reason="kafka_unavailable") from error
-        except Unavailable:
-            await self._close()
+            if isinstance(error, _REFUSALS):
+                raise Unavailable("Kafka refuses this principal", reason="kafka_refused") from error
+            if isinstance(error, KafkaError | TimeoutError | OSError):
+                raise Unavailable("Kafka does not answer", reason="kafka_unavailable") from error
             raise
-        self._loops = [asyncio.create_task(self._commit_forever(), name="bus-commit")]
-        if self._subscriptions:
-            self._loops.append(asyncio.create_task(self._watch_forever(), name="bus-watch"))
+        self._renewal = asyncio.create_task(self._follow_renewal(), name="bus-renewal")
+        self._health.ready(self.name, ok=True)
 
     async def stop(self) -> None:
         """Takes no more records, lets handlers finish, commits, and closes."""
-        self._closing = True
-        for loop in self._loops:
-            loop.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
-        for pipeline in (self._pipeline, self._broadcast_pipeline):
-            if pipeline is not None:
-                await pipeline.drain(3.0)
-        await self._commit()
+        self._health.ready(self.name, ok=False, why="stopped")
+        self._health.ended(self.name)
+        if self._renewal is not None:
+            self._renewal.cancel()
+        await asyncio.gather(*(reader.end() for reader in self._readers))
         await self._close()
 
     async def _start(self) -> None:
-        partitions = await self._partitions_of((*self._subscriptions, *self._broadcasts))
-        self._broker = KafkaBroker(
+        handled = (*self._group, *self._everyone)
+        topics = [topic.name for topic in rights.TOPICS.values() if topic.sender == self._service]
+        topics += [*handled, *(topic + rights.DEAD_LETTER for topic in self._group)]
+        partitions = await partitions_of(
+            topics, bootstrap=self._bootstrap, context=self._context, client_id=f"{self._instance}-start"
+        )
+        broker = self._broker = self._make_broker()
+        self._readers = []
+        listener = Listener()
+        if self._group:
+            # One consumer for all topics: two with the same static identity would put each other out of the group.
+            subscriber = broker.subscriber(
+                *self._group,
+                batch=True,
+                group_id=self._service,
+                group_instance_id=self._instance,
+                auto_offset_reset="earliest",
+                session_timeout_ms=SESSION_MILLISECONDS,
+                heartbeat_interval_ms=SESSION_MILLISECONDS // 4,
+                rebalance_timeout_ms=SESSION_MILLISECONDS,
+                max_poll_interval_ms=MAX_POLL_MILLISECONDS,
+                ack_policy=AckPolicy.MANUAL,
+                listener=listener,
+            )
+            listener.reader = self._reader("group", subscriber, self._group, self._dead_letter)
+        if self._everyone:
+            subscriber = broker.subscriber(
+                partitions=[Assigned(topic, n) for topic in self._everyone for n in partitions[topic]],
+                batch=True,
+                auto_offset_reset="latest",
+                ack_policy=AckPolicy.MANUAL,
+            )
+            self._reader("everyone", subscriber, self._everyone, _forget)
+        await broker.start()
+        for reader in self._readers:
+            await reader.begin()
+
+    def _make_broker(self) -> KafkaBroker:
+        return KafkaBroker(
             self._bootstrap,
             security=BaseSecurity(ssl_context=self._context) if self._context else None,
-            client_id=f"{self._service}-{self._instance}",
+            client_id=self._instance,
             acks="all",
             enable_idempotence=True,
             linger_ms=0,
@@ -172,82 +181,34 @@ class Bus:
             allow_auto_create_topics=False,
             apply_types=False,
             logger=_library_log,
+            log_level=logging.DEBUG,
             graceful_timeout=1.0,
         )
-        group: Any = None
-        if self._subscriptions:
-            self._pipeline = self._make_pipeline(self._subscriptions)
-            group = self._broker.subscriber(
-                *self._subscriptions,
-                batch=True,
-                group_id=self._service,
-                group_instance_id=f"{self._service}-{self._instance}",
-                auto_offset_reset="earliest",
-                session_timeout_ms=SESSION_MILLISECONDS,
-                heartbeat_interval_ms=1_500,
-                ack_policy=AckPolicy.MANUAL,
-                listener=_Listener(self),
-                decoder=_raw_records,
-            )
-            group(self._take_batch)
-        if self._broadcasts:
-            self._broadcast_pipeline = self._make_pipeline(self._broadcasts)
-            everyone = self._broker.subscriber(
-                partitions=[Assigned(topic, n) for topic in self._broadcasts for n in partitions[topic]],
-                batch=True,
-                auto_offset_reset="latest",
-                ack_policy=AckPolicy.MANUAL,
-                decoder=_raw_records,
-            )
-            everyone(self._take_broadcast)
-        await self._broker.start()
-        self._consumer = group.consumer if group is not None else None
 
-    def _make_pipeline(self, subscriptions: dict[str, Subscription]) -> Pipeline:
-        return Pipeline(
+    def _reader(self, name: str, subscriber: Any, subscriptions: dict[str, Subscription], dead_letter: Any) -> Reader:
+        pipeline = Pipeline(
             codec=self._codec,
             subscriptions=subscriptions,
-            dead_letter=self._dead_letter,
-            count=self._counts.handled,
+            dead_letter=dead_letter,
+            count=lambda topic, outcome: self._counted(self._handled, topic, outcome),
         )
-
-    async def _partitions_of(self, topics: Sequence[str]) -> dict[str, list[int]]:
-        # Subscribing to a topic that does not exist says nothing and waits; so it is asked for first.
-        admin = AIOKafkaAdminClient(
-            bootstrap_servers=self._bootstrap,
-            security_protocol="SSL" if self._context else "PLAINTEXT",
-            ssl_context=self._context,
-            client_id=f"{self._service}-{self._instance}-start",
+        reader = Reader(
+            name=name,
+            subscriber=subscriber,
+            pipeline=pipeline,
+            group=name == "group",
+            progressed=lambda: self._health.progress(f"{self.name}-{name}"),
         )
-        try:
-            await admin.start()
-            described = await admin.describe_topics(list(topics)) if topics else []
-        finally:
-            await admin.close()
-        found = {entry["topic"]: sorted(p["partition"] for p in entry["partitions"]) for entry in described}
-        missing = sorted(topic for topic in topics if not found.get(topic))
-        if missing:
-            _log.warning("topics_missing", topics=missing)
-            raise Unavailable("topics are missing", reason="topics_missing")
-        return found
-
-    async def _take_batch(self, records: Sequence[ConsumerRecord]) -> None:
-        if self._closing or self._pipeline is None:
-            # Whatever is not taken is not committed either, and comes again after the restart.
-            return
-        for record in records:
-            place = TopicPartition(record.topic, record.partition)
-            offsets = self._offsets.setdefault(place, PartitionOffsets())
-            await self._pipeline.accept(_record(record), offsets)
-
-    async def _take_broadcast(self, records: Sequence[ConsumerRecord]) -> None:
-        if self._closing or self._broadcast_pipeline is None:
-            return
-        for record in records:
-            await self._broadcast_pipeline.accept(_record(record), PartitionOffsets())
+        self._readers.append(reader)
+        return reader
 
     async def _dead_letter(self, record: Record, reason: str) -> None:
-        await self._send(record.topic + rights.DEAD_LETTER, record.key, record.value, {"reason": reason})
+        topic = record.topic + rights.DEAD_LETTER
+        try:
+            await self._send(topic, record.key, record.value, {"reason": reason})
+        except MessageSizeTooLargeError:
+            # It filled the limit without the header that says why.
+            await self._send(topic, record.key, b"", {"reason": reason})
 
     async def _send(self, topic: str, key: bytes, value: bytes, headers: dict[str, str] | None = None) -> None:
         if self._broker is None:
@@ -255,83 +216,40 @@ class Bus:
         try:
             async with asyncio.timeout(PUBLISH_SECONDS):
                 await self._broker.publish(value, topic, key=key, headers=headers)
+        except MessageSizeTooLargeError:
+            raise
+        except _REFUSALS as error:
+            raise ShirushiError(Code.PERMISSION_DENIED, "Kafka refuses this principal", "kafka_refused") from error
         except (KafkaError, TimeoutError, OSError) as error:
             raise Unavailable("Kafka does not answer", reason="kafka_unavailable") from error
 
-    async def _commit_forever(self) -> None:
-        while True:
-            await asyncio.sleep(COMMIT_SECONDS)
-            await self._commit()
+    def _counted(self, counter: Any, *labels: str) -> None:
+        child = self._counters.get(labels)
+        if child is None:
+            child = self._counters[labels] = counter.labels(*labels)
+        child.inc()
 
-    async def _commit(self) -> None:
-        due = {place: at for place, held in self._offsets.items() if (at := held.to_commit()) is not None}
-        if not due or self._consumer is None:
+    def _oldest_age(self) -> float:
+        oldest = min((at for reader in self._readers if (at := reader.oldest) is not None), default=None)
+        return 0.0 if oldest is None else max(0.0, time.time() - oldest)
+
+    async def _follow_renewal(self) -> None:
+        if self._context is None:
             return
-        try:
-            await self._consumer.commit(due)
-        except (KafkaError, IllegalStateError) as error:
-            # The partition may have moved on; whoever holds it now handles the rest again.
-            _log.warning("commit_failed", error=type(error).__name__)
-            return
-        for place, at in due.items():
-            if place in self._offsets:
-                self._offsets[place].committed(at)
-
-    async def revoked(self, places: Sequence[TopicPartition]) -> None:
-        """Commits what is done before partitions go to another member."""
-        await self._commit()
-        for place in places:
-            self._offsets.pop(place, None)
-
-    async def _watch_forever(self) -> None:
-        """Restarts the consumer when records wait and none come, which aiokafka does not notice by itself."""
-        unchanged = 0
-        last: dict[TopicPartition, int] = {}
+        watch = FileWatch(self._tls.certificate, self._tls.key)
         while True:
-            await asyncio.sleep(STUCK_CHECK_SECONDS)
-            if self._consumer is None:
-                continue
-            try:
-                places = list(self._consumer.assignment())
-                ends = await self._consumer.end_offsets(places)
-                now = {place: await self._consumer.position(place) for place in places}
-            except (KafkaError, IllegalStateError):
-                continue
-            waiting = any(now[place] < ends[place] and now[place] == last.get(place) for place in places)
-            full = self._pipeline is not None and self._pipeline.in_flight > 0
-            unchanged = unchanged + 1 if waiting and not full else 0
-            last = now
-            if unchanged < STUCK_CHECKS:
-                self._counts.progressed()
-            else:
-                _log.error("consumer_stuck")
+            await asyncio.sleep(RENEWAL_CHECK_SECONDS)
+            if watch.changed() and not reload(self._context, self._tls.certificate, self._tls.key):
+                watch.again()
 
     async def _close(self) -> None:
-        if self._broker is not None:
-            with contextlib.suppress(KafkaError, IllegalStateError, OSError, TimeoutError):
-                async with asyncio.timeout(5):
-                    await self._broker.stop()
-        self._broker = None
-        self._consumer = None
+        broker, self._broker, self._readers = self._broker, None, []
+        if broker is not None:
+            with contextlib.suppress(KafkaError, OSError, TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await broker.stop()
 
 
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Commits before partitions are taken away."""
-
-    def __init__(self, bus: Bus) -> None:
-        self._bus = bus
-
-    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
-        await self._bus.revoked(list(revoked))
-
-    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
-        del assigned
-
-
-async def _raw_records(message: Any) -> Any:
-    # Without this FastStream would try to read the bytes as JSON.
-    return message.raw_message
-
-
-def _record(record: ConsumerRecord) -> Record:
-    return Record(record.topic, record.partition, record.offset, record.key or b"", record.value or b"")
+async def _forget(record: Record, reason: str) -> None:
+    """What every replica refuses is not put aside by each of them."""
+    _log.warning("event_refused", topic=record.topic, reason=reason)

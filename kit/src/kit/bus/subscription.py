@@ -10,6 +10,7 @@ from shirushi import rights
 from kit.events import OpenedEvent, type_of
 
 Handler = Callable[[OpenedEvent[Any]], Awaitable[None]]
+CONCURRENCY = 64
 
 
 class Publisher(Protocol):
@@ -22,12 +23,13 @@ class Publisher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """One type of event and who handles it here."""
+    """One type of event, who handles it here, and how many of them at a time."""
 
     message_class: type[Message]
     handler: Handler
+    concurrency: int = CONCURRENCY
 
     @property
     def topic(self) -> rights.Topic:
-        """Returns the topic of the rights table."""
+        """The topic of the rights table."""
         return rights.TOPICS[type_of(self.message_class)]

@@ -8,7 +8,7 @@ from shirushi import rights
 
 from kit.bus.offsets import PartitionOffsets
 from kit.bus.pipeline import Pipeline, Record
-from kit.bus.subscription import Handler, Subscription
+from kit.bus.subscription import CONCURRENCY, Handler, Subscription
 from kit.errors import Unavailable
 from kit.events import EventCodec
 
@@ -70,12 +70,14 @@ class FakeBus:
         """Returns how many records are being handled."""
         return self._pipeline.in_flight
 
-    def subscribe(self, message_class: type[Message], handler: Handler) -> None:
+    def subscribe(self, message_class: type[Message], handler: Handler, *, concurrency: int = CONCURRENCY) -> None:
         """See `Bus.subscribe`."""
-        subscription = Subscription(message_class, handler)
+        subscription = Subscription(message_class, handler, concurrency)
         self._subscriptions[subscription.topic.name] = subscription
 
-    broadcast = subscribe
+    def broadcast(self, message_class: type[Message], handler: Handler) -> None:
+        """See `Bus.broadcast`."""
+        self.subscribe(message_class, handler)
 
     async def publish(self, type_: int, login_id: bytes, epoch: int, message: Message) -> None:
         """See `Bus.publish`."""
@@ -87,7 +89,7 @@ class FakeBus:
     async def take(self, record: Record) -> None:
         """Handles a record if it is for this service."""
         if record.topic in self._subscriptions:
-            await self._pipeline.accept(record, PartitionOffsets())
+            self._pipeline.accept(record, PartitionOffsets())
 
     async def start(self) -> None:
         """Nothing to connect to."""

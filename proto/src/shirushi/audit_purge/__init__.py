@@ -1,0 +1,1 @@
+"""Generated from shirushi/audit_purge/*.proto by tools/protos.py; do not edit."""

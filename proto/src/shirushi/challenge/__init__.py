@@ -1,0 +1,1 @@
+"""Generated from shirushi/challenge/*.proto by tools/protos.py; do not edit."""

@@ -1,0 +1,1 @@
+"""Generated from shirushi/gateway/*.proto by tools/protos.py; do not edit."""

@@ -1,0 +1,1 @@
+"""Generated from shirushi/pseudonym/*.proto by tools/protos.py; do not edit."""

@@ -1,0 +1,1 @@
+"""Generated from shirushi/verifier/*.proto by tools/protos.py; do not edit."""

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from shirushi.audit_purge.v1 import custody_pb2 as pb
-
 from kit.custody import Shares
 from kit.errors import Unavailable
+from shirushi.audit_purge.v1 import custody_pb2 as pb
 
 from audit_purge.domain.directory import Directory, SealingStatement
 from audit_purge.domain.keeper import Keeper, Share
@@ -52,9 +51,7 @@ class Desk:
         """
         self._check_keeper()
         window = self._keeper.open_epochs()
-        fresh = self._directory.accept(
-            statements, caller=service, window=window, chain_id=self._keeper.chain_id
-        )
+        fresh = self._directory.accept(statements, caller=service, window=window, chain_id=self._keeper.chain_id)
         if not fresh:
             return
         try:
@@ -84,22 +81,23 @@ class Desk:
 class OwnShares:
     """The share source of audit-purge itself: the same desk, without a wire."""
 
-    def __init__(self, desk: Desk, service: str) -> None:
+    def __init__(self, desk: Callable[[], Desk], service: str) -> None:
+        """Takes how to find the desk: it keeps its directory in the store, whose keys come from here."""
         self._desk = desk
         self._service = service
 
     async def shares(self, first_epoch: int, last_epoch: int) -> Shares:
         """See `kit.custody.ShareSource`."""
-        chain_id, shares = self._desk.shares(self._service, first_epoch, last_epoch)
+        chain_id, shares = self._desk().shares(self._service, first_epoch, last_epoch)
         return Shares(chain_id, {share.epoch: share.share for share in shares})
 
     async def publish(self, keys: Sequence[pb.SealingKey]) -> None:
         """See `kit.custody.ShareSource`."""
-        await self._desk.publish(self._service, [from_wire(key) for key in keys])
+        await self._desk().publish(self._service, [from_wire(key) for key in keys])
 
     async def sealing_keys(self, service: str, first_epoch: int, last_epoch: int) -> Sequence[pb.SealingKey]:
         """See `kit.custody.ShareSource`."""
-        return [to_wire(held) for held in self._desk.sealing_keys(service, first_epoch, last_epoch)]
+        return [to_wire(held) for held in self._desk().sealing_keys(service, first_epoch, last_epoch)]
 
 
 def to_wire(statement: SealingStatement) -> pb.SealingKey:

@@ -1,12 +1,16 @@
-"""Translates the gateway's facts into records: who asked, and what was answered."""
+"""Translates the gateway's facts into records (who asked, what was answered), and receipts into facts."""
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
+from kit.bus import Publisher
+from kit.events import EventRejected, OpenedEvent
+from shirushi.bus.v1 import envelope_pb2 as bus
 from shirushi.gateway.v1.events_pb2 import LoginConcluded, LoginRequested, Stage
 from shirushi.verifier.v1.events_pb2 import Reason
 
-from kit.events import EventRejected, OpenedEvent
-
+from audit_purge import receipts
+from audit_purge.domain.receipt import Receipt
 from audit_purge.domain.records import LoginConclusion, LoginRequest, Records
 
 _MAX_CLIENT_ID = 256
@@ -22,6 +26,17 @@ class Counter(Protocol):
         ...
 
 
+class BusAnnouncer:
+    """Publishes receipts for whoever follows the topic; they concern no login."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+
+    async def announce(self, receipt: Receipt) -> None:
+        """See `audit_purge.purge.Announcer`."""
+        await self._publisher.publish(bus.EVENT_TYPE_PURGE_RECEIPT, b"", receipt.epoch, receipts.to_message(receipt))
+
+
 class Recorder:
     """Handles `login.requested` and `login.concluded`, each any number of times and in any order."""
 
@@ -29,7 +44,7 @@ class Recorder:
         self._records = records
         self._count = count
 
-    async def login_requested(self, event: OpenedEvent) -> None:
+    async def login_requested(self, event: OpenedEvent[Any]) -> None:
         """Records who asked.
 
         Raises:
@@ -39,7 +54,7 @@ class Recorder:
         first = await self._records.keep_request(event.login_id, event.epoch, request_of(event.message))
         self._count("requested", "recorded" if first else "repeated")
 
-    async def login_concluded(self, event: OpenedEvent) -> None:
+    async def login_concluded(self, event: OpenedEvent[Any]) -> None:
         """Records what was answered; the first conclusion is kept.
 
         Raises:
@@ -75,24 +90,16 @@ def conclusion_of(message: LoginConcluded) -> LoginConclusion:
         case "completed":
             detail = ""
         case "refused":
-            detail = _name(Reason, message.refused.reason, "REASON_")
+            detail = _name(Reason.Name, message.refused.reason, "REASON_")
         case "expired":
-            detail = _name(Stage, message.expired.stage, "STAGE_")
+            detail = _name(Stage.Name, message.expired.stage, "STAGE_")
         case _:
             raise EventRejected("outcome_unknown")
     return LoginConclusion(outcome, detail, message.requested_at_ms, message.concluded_at_ms)
 
 
-def _name(enum: "Names", number: int, prefix: str) -> str:
+def _name(name_of: Callable[[Any], str], number: int, prefix: str) -> str:
     try:
-        return enum.Name(number).removeprefix(prefix).lower()
+        return name_of(number).removeprefix(prefix).lower()
     except ValueError:
         return str(number)
-
-
-class Names(Protocol):
-    """A generated enum."""
-
-    def Name(self, number: int) -> str:  # noqa: N802 - protobuf's name
-        """Returns the name of a number; ValueError when it has none."""
-        ...

@@ -1,11 +1,11 @@
-"""Runs the forgetting: destroys keys at their deadline, deletes own records, deletes old facts from Kafka, and writes
-a receipt for every destroyed epoch.
+"""Runs the forgetting: destroys keys on time, deletes records and old facts, and writes a receipt for every epoch.
 
 Destroying a key waits for nothing: it needs neither MongoDB nor Kafka. What comes after is bookkeeping and is repeated
 until it is done, also over a restart.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -136,6 +136,7 @@ class Purge:
         announcer: Announcer,
         topics: Topics,
         gauges: Gauges,
+        progress: Callable[[str], None],
     ) -> None:
         self._keeper = keeper
         self._hour = hour
@@ -145,12 +146,14 @@ class Purge:
         self._announcer = announcer
         self._topics = topics
         self._gauges = gauges
+        self._progress = progress
         self._oldest_topic_record_ms = AGE_UNKNOWN
 
     async def destroy_keys_forever(self) -> None:
         """Destroys each epoch's secret at its deadline."""
         while True:
             self.destroy_keys()
+            self._progress("destroy-keys")
             deadline = self._hour.key_deadline(self._keeper.open_epochs().start)
             await asyncio.sleep(min(max(deadline - self._clock.now(), 0.01), LONGEST_SLEEP_SECONDS))
 
@@ -186,6 +189,7 @@ class Purge:
         for destroyed in self._keeper.unreceipted:
             await self._write_receipt(destroyed)
             self._keeper.receipted(destroyed)
+            self._gauges.without_receipt(len(self._keeper.unreceipted))
         for receipt in await self._ledger.unpublished():
             await self._announcer.announce(receipt)
             await self._ledger.mark_published(receipt)

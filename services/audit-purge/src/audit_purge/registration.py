@@ -88,7 +88,7 @@ class Registration:
             log.warning("registration_not_renewed", reason="store_unavailable")
         except ShirushiError as error:
             if self._held:
-                log.error("registration_lost", reason=error.reason)
+                log.error("registration_lost", reason=error.reason)  # noqa: TRY400 - an answer, not a crash
             self._hold(held=False)
         else:
             self._hold(held=True)

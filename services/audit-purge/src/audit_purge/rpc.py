@@ -1,17 +1,20 @@
 """Translates the custody RPCs. A caller is who its client certificate says; no field of a request can change that."""
 
-import grpc.aio
-from shirushi.audit_purge.v1 import custody_pb2 as pb
-from shirushi.audit_purge.v1.custody_pb2_grpc import CustodyServiceServicer
+from typing import Any
 
 from kit.errors import Code, ShirushiError
 from kit.rpc import caller
+from shirushi.audit_purge.v1 import custody_pb2 as pb
+from shirushi.audit_purge.v1.custody_pb2_grpc import CustodyServiceServicer
 
 from audit_purge.desk import Desk, from_wire, to_wire
 from audit_purge.domain.directory import MAX_KEYS_A_REQUEST
 from audit_purge.metrics import Metrics
 
 _MAX_SERVICE_NAME = 64
+
+# gRPC's own; its stubs are not subscriptable at run time.
+Context = Any
 
 
 class CustodyService(CustodyServiceServicer):
@@ -24,10 +27,10 @@ class CustodyService(CustodyServiceServicer):
     async def GetShares(  # noqa: N802 - the contract's name
         self,
         request: pb.GetSharesRequest,
-        context: grpc.aio.ServicerContext[pb.GetSharesRequest, pb.GetSharesResponse],
+        context: Context,  # noqa: ARG002 - see `caller`
     ) -> pb.GetSharesResponse:
         """Hands the caller its own shares."""
-        service = caller(context)
+        service = caller()
         chain_id, shares = self._desk.shares(service, request.first_epoch, request.last_epoch)
         self._metrics.shares_given(service, len(shares))
         return pb.GetSharesResponse(
@@ -38,20 +41,18 @@ class CustodyService(CustodyServiceServicer):
     async def PublishSealingKeys(  # noqa: N802 - the contract's name
         self,
         request: pb.PublishSealingKeysRequest,
-        context: grpc.aio.ServicerContext[pb.PublishSealingKeysRequest, pb.PublishSealingKeysResponse],
+        context: Context,  # noqa: ARG002 - see `caller`
     ) -> pb.PublishSealingKeysResponse:
         """Keeps the caller's sealing keys in the directory."""
         if len(request.keys) > MAX_KEYS_A_REQUEST:
-            raise ShirushiError(
-                Code.INVALID_ARGUMENT, f"more than {MAX_KEYS_A_REQUEST} keys", reason="too_many_keys"
-            )
-        await self._desk.publish(caller(context), [from_wire(key) for key in request.keys])
+            raise ShirushiError(Code.INVALID_ARGUMENT, f"more than {MAX_KEYS_A_REQUEST} keys", reason="too_many_keys")
+        await self._desk.publish(caller(), [from_wire(key) for key in request.keys])
         return pb.PublishSealingKeysResponse()
 
     async def GetSealingKeys(  # noqa: N802 - the contract's name
         self,
         request: pb.GetSealingKeysRequest,
-        context: grpc.aio.ServicerContext[pb.GetSealingKeysRequest, pb.GetSealingKeysResponse],  # noqa: ARG002
+        context: Context,  # noqa: ARG002 - who asks makes no difference
     ) -> pb.GetSealingKeysResponse:
         """Looks a service's sealing keys up; they are public among the services."""
         if len(request.service) > _MAX_SERVICE_NAME:

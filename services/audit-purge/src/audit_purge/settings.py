@@ -4,9 +4,8 @@ import os
 from pathlib import Path, PurePath
 from typing import Self
 
-from pydantic import Field, model_validator
-
 from kit.settings import ServiceSettings
+from pydantic import Field, model_validator
 
 
 def _default_state_directory() -> PurePath:

@@ -59,9 +59,7 @@ class MemoryBackedState:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             status = directory.lstat()
         except OSError as error:
-            raise StateDirectoryError(
-                f"SHIRUSHI_STATE_DIR cannot be used: {os.strerror(error.errno or 0)}"
-            ) from error
+            raise StateDirectoryError(f"SHIRUSHI_STATE_DIR cannot be used: {os.strerror(error.errno or 0)}") from error
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
             raise StateDirectoryError("SHIRUSHI_STATE_DIR is not a directory of this user")
         if status.st_mode & 0o077:
@@ -96,7 +94,7 @@ class MemoryBackedState:
         try:
             state = msgspec.msgpack.decode(raw, type=_State)
             if state.version != _VERSION:
-                raise ValueError("unknown version of the state")
+                raise ValueError("unknown version of the state")  # noqa: TRY301 - ends as what cannot be read
             chain = Chain(state.chain_id, state.first_epoch, state.epoch, bytearray(state.secret))
         except (ValueError, msgspec.MsgspecError):
             _overwrite_and_unlink(self._path)

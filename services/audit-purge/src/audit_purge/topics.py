@@ -28,7 +28,9 @@ def payload_topics() -> list[str]:
 
 
 class KafkaTopics:
-    """The payload topics of one cluster; connects when it is first asked and again after a failure."""
+    """The payload topics of one cluster, as a part; connects when it is first asked and again after a failure."""
+
+    name = "topics"
 
     def __init__(
         self,
@@ -59,13 +61,20 @@ class KafkaTopics:
             await self.close()
             raise Unavailable("the bus does not answer", reason="bus_unavailable") from error
 
+    async def start(self) -> None:
+        """Nothing: Kafka may come later."""
+
+    async def stop(self) -> None:
+        """Closes the connections."""
+        await self.close()
+
     async def close(self) -> None:
         """Closes the connections; a later call opens them again."""
         admin, offsets, self._admin, self._offsets = self._admin, self._offsets, None, None
         for client in (client for client in (admin and admin.close, offsets and offsets.stop) if client):
             try:
                 await client()
-            except (KafkaError, OSError):  # noqa: PERF203 - both must be tried
+            except (KafkaError, OSError):
                 continue
 
     async def _connect(self) -> None:

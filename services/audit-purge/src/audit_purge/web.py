@@ -8,15 +8,14 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
+from kit.encoding import b64u
+from kit.errors import Code, ShirushiError
+from kit.log import get_logger
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-
-from kit.encoding import b64u
-from kit.errors import Code, ShirushiError
-from kit.log import get_logger
 
 from audit_purge.domain.keeper import Keeper
 from audit_purge.domain.receipt import Receipt

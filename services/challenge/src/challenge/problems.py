@@ -16,6 +16,7 @@ _RETRY_AFTER_SECONDS = "1"
 EDGE_STATUS: dict[str, HTTPStatus] = {
     "not_found": HTTPStatus.NOT_FOUND,
     "method_not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,
+    "too_slow": HTTPStatus.REQUEST_TIMEOUT,
     "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "unsupported_media_type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
 }
@@ -38,8 +39,8 @@ STATUS: dict[str, HTTPStatus] = {
 }
 
 
-class EdgeProblem(ShirushiError):
-    """A request that the edge refuses by its shape: path, method, size or media type."""
+class EdgeProblem(ShirushiError):  # noqa: N818 - an answer
+    """A request that the edge refuses by its shape: path, method, size, time or media type."""
 
     def __init__(self, reason: str, text: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(Code.INVALID_ARGUMENT, text, reason=reason)

@@ -41,9 +41,9 @@ class ChallengeService(pb_grpc.ChallengeServiceServicer):
 
     async def Withdraw(self, request: pb.WithdrawRequest, context: Any) -> pb.WithdrawResponse:  # noqa: ARG002, N802 - gRPC
         """Withdraw an unanswered challenge."""
-        await self._dispatch.withdraw(request.login_id)
-        get_logger().info("challenge_withdrawn", login_id=request.login_id.hex())
-        return pb.WithdrawResponse()
+        claimed = await self._dispatch.withdraw(request.login_id)
+        get_logger().info("challenge_withdrawn", login_id=request.login_id.hex(), claimed=claimed)
+        return pb.WithdrawResponse(claimed=claimed)
 
     async def PostNotice(self, request: pb.PostNoticeRequest, context: Any) -> pb.PostNoticeResponse:  # noqa: ARG002, N802 - gRPC
         """Keep a refusal's notice for the phone."""
@@ -53,7 +53,7 @@ class ChallengeService(pb_grpc.ChallengeServiceServicer):
 
 def add_to(server: grpc.aio.Server, dispatch: Dispatch) -> None:
     """Register the service on a server."""
-    pb_grpc.add_ChallengeServiceServicer_to_server(ChallengeService(dispatch), server)  # type: ignore[no-untyped-call]
+    pb_grpc.add_ChallengeServiceServicer_to_server(ChallengeService(dispatch), server)
 
 
 def _sheets(request: pb.IssueRequest) -> dict[Transport, bytes]:

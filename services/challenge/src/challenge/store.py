@@ -1,11 +1,12 @@
 """Keeps challenges in MongoDB: handle, epoch, state and deadline in clear, all else sealed under the epoch's key."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import msgspec
 from kit.custody import KeyGone
-from kit.store import AlreadyExists, Conflict, Document
+from kit.log import get_logger
+from kit.store import AlreadyExists, Collection, Conflict, Document
+from kit.store.document import Altered
 
 from challenge.domain.challenge import Challenge
 from challenge.domain.dispatch import ChangedMeanwhileError, Stored
@@ -15,24 +16,6 @@ COLLECTION = "challenges"
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Challenge).decode
-
-
-class Collection(Protocol):
-    """What is used of kit's sealed collection, or of its in-memory double."""
-
-    async def insert(self, id: bytes, epoch: int, expires_at: float, state: str, content: bytes) -> Document:  # noqa: A002
-        """Store a new document."""
-        ...
-
-    async def get(self, id: bytes) -> Document | None:  # noqa: A002
-        """Return a document."""
-        ...
-
-    async def replace(
-        self, doc: Document, *, state: str, content: bytes, expires_at: float | None = None
-    ) -> Document:
-        """Compare-and-set a document."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +41,10 @@ class SealedChallenges:
         try:
             document = await self.collection.get(handle)
         except KeyGone:
+            raise Refused(Refusal.CHALLENGE_EXPIRED) from None
+        except Altered:
+            # Also what is left of a login whose epoch's secret was lost with all its keepers.
+            get_logger().warning("challenge_unreadable")
             raise Refused(Refusal.CHALLENGE_EXPIRED) from None
         return None if document is None else Stored(_decode(document.content), document)
 

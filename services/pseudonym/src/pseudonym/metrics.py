@@ -8,7 +8,8 @@ class Metrics:
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._answered = telemetry.counter(
-            "pseudonym_requests_total", "DeriveSub requests by how they ended (derived, or the refusal's reason).",
+            "pseudonym_requests_total",
+            "DeriveSub requests by how they ended (derived, or the refusal's reason).",
             ("outcome",),
         )
 

@@ -1,10 +1,10 @@
 """Translates DeriveSub between the wire and the domain. Who may call is decided by the rights, before this."""
 
-import grpc.aio
-from shirushi.pseudonym.v1.pseudonym_pb2 import DeriveSubRequest, DeriveSubResponse
-from shirushi.pseudonym.v1.pseudonym_pb2_grpc import PseudonymServiceServicer
+from typing import Any
 
 from kit.errors import ShirushiError
+from shirushi.pseudonym.v1.pseudonym_pb2 import DeriveSubRequest, DeriveSubResponse
+from shirushi.pseudonym.v1.pseudonym_pb2_grpc import PseudonymServiceServicer
 
 from pseudonym.domain.derivation import SubjectOpener, SubRequest, derive_sub
 from pseudonym.domain.one_sector import FirstSectors
@@ -15,9 +15,7 @@ from pseudonym.metrics import Metrics
 class PseudonymService(PseudonymServiceServicer):
     """The gRPC surface of pseudonym."""
 
-    def __init__(
-        self, *, keys: PairwiseKeys, subjects: SubjectOpener, sectors: FirstSectors, metrics: Metrics
-    ) -> None:
+    def __init__(self, *, keys: PairwiseKeys, subjects: SubjectOpener, sectors: FirstSectors, metrics: Metrics) -> None:
         self._keys = keys
         self._subjects = subjects
         self._sectors = sectors
@@ -26,7 +24,7 @@ class PseudonymService(PseudonymServiceServicer):
     async def DeriveSub(  # noqa: N802 - the contract's name
         self,
         request: DeriveSubRequest,
-        context: grpc.aio.ServicerContext[DeriveSubRequest, DeriveSubResponse],  # noqa: ARG002 - nothing is read
+        context: Any,  # noqa: ARG002 - gRPC's own, nothing in it is read
     ) -> DeriveSubResponse:
         """Answers the pairwise subject; refusals go up as ShirushiError."""
         try:

@@ -3,9 +3,8 @@
 import json
 from pathlib import Path
 
-from pydantic import Field
-
 from kit.settings import ServiceSettings
+from pydantic import Field
 
 from pseudonym.domain.pairwise_sub import PairwiseKeys
 

@@ -43,9 +43,7 @@ class StoredFirstSectors:
             document_id = self._id(login_id, epoch)
             for _ in range(_TRIES):
                 try:
-                    await self._collection.insert(
-                        document_id, epoch, self._hour.key_deadline(epoch), _STATE, sector
-                    )
+                    await self._collection.insert(document_id, epoch, self._hour.key_deadline(epoch), _STATE, sector)
                 except AlreadyExists:
                     kept = await self._collection.get(document_id)
                     if kept is not None:

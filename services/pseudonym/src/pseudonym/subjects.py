@@ -2,11 +2,10 @@
 
 from typing import Protocol
 
-from shirushi.verifier.v1.events_pb2 import SubjectHandle
-
 from kit.custody import KeyGone
 from kit.errors import Code, ShirushiError
 from kit.events import EventRejected, OpenedEvent
+from shirushi.verifier.v1.events_pb2 import SubjectHandle
 
 from pseudonym.domain.derivation import Subject
 
@@ -14,7 +13,7 @@ from pseudonym.domain.derivation import Subject
 class InnerCodec(Protocol):
     """The part of kit.events.EventCodec that is used here."""
 
-    def open_inner(self, raw: bytes, message_class: type[SubjectHandle]) -> OpenedEvent:
+    def open_inner(self, raw: bytes, message_class: type[SubjectHandle]) -> OpenedEvent[SubjectHandle]:
         """Opens a sealed message that travels inside another."""
         ...
 

@@ -22,31 +22,30 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
-from shirushi.challenge.v1 import events_pb2 as shirushi_dot_challenge_dot_v1_dot_events__pb2
 from shirushi.evidence.v1 import evidence_pb2 as shirushi_dot_evidence_dot_v1_dot_evidence__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%shirushi/challenge/v1/challenge.proto\x12\x15shirushi.challenge.v1\x1a\"shirushi/challenge/v1/events.proto\x1a#shirushi/evidence/v1/evidence.proto\"Q\n\x0bSealedSheet\x12\x32\n\ttransport\x18\x01 \x01(\x0e\x32\x1f.shirushi.evidence.v1.Transport\x12\x0e\n\x06sealed\x18\x02 \x01(\x0c\"\xa7\x01\n\x0cIssueRequest\x12\x10\n\x08login_id\x18\x01 \x01(\x0c\x12\r\n\x05\x65poch\x18\x02 \x01(\r\x12\x32\n\x06sheets\x18\x03 \x03(\x0b\x32\".shirushi.challenge.v1.SealedSheet\x12\x12\n\nexpires_at\x18\x04 \x01(\x03\x12\x16\n\x0everdict_due_at\x18\x05 \x01(\x03\x12\x16\n\x0enetwork_digest\x18\x06 \x01(\x0c\"G\n\rIssueResponse\x12\x0e\n\x06handle\x18\x01 \x01(\x0c\x12\x13\n\x0blink_secret\x18\x02 \x01(\x0c\x12\x11\n\tqr_secret\x18\x03 \x01(\x0c\"2\n\x0fWithdrawRequest\x12\x10\n\x08login_id\x18\x01 \x01(\x0c\x12\r\n\x05\x65poch\x18\x02 \x01(\r\"\x12\n\x10WithdrawResponse\"D\n\x11PostNoticeRequest\x12\x10\n\x08login_id\x18\x01 \x01(\x0c\x12\r\n\x05\x65poch\x18\x02 \x01(\r\x12\x0e\n\x06notice\x18\x03 \x01(\x0c\"\x14\n\x12PostNoticeResponse2\xa6\x02\n\x10\x43hallengeService\x12R\n\x05Issue\x12#.shirushi.challenge.v1.IssueRequest\x1a$.shirushi.challenge.v1.IssueResponse\x12[\n\x08Withdraw\x12&.shirushi.challenge.v1.WithdrawRequest\x1a\'.shirushi.challenge.v1.WithdrawResponse\x12\x61\n\nPostNotice\x12(.shirushi.challenge.v1.PostNoticeRequest\x1a).shirushi.challenge.v1.PostNoticeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%shirushi/challenge/v1/challenge.proto\x12\x15shirushi.challenge.v1\x1a#shirushi/evidence/v1/evidence.proto\"Q\n\x0bSealedSheet\x12\x32\n\ttransport\x18\x01 \x01(\x0e\x32\x1f.shirushi.evidence.v1.Transport\x12\x0e\n\x06sealed\x18\x02 \x01(\x0c\"\xa7\x01\n\x0cIssueRequest\x12\x10\n\x08login_id\x18\x01 \x01(\x0c\x12\r\n\x05\x65poch\x18\x02 \x01(\r\x12\x32\n\x06sheets\x18\x03 \x03(\x0b\x32\".shirushi.challenge.v1.SealedSheet\x12\x12\n\nexpires_at\x18\x04 \x01(\x03\x12\x16\n\x0everdict_due_at\x18\x05 \x01(\x03\x12\x16\n\x0enetwork_digest\x18\x06 \x01(\x0c\"G\n\rIssueResponse\x12\x0e\n\x06handle\x18\x01 \x01(\x0c\x12\x13\n\x0blink_secret\x18\x02 \x01(\x0c\x12\x11\n\tqr_secret\x18\x03 \x01(\x0c\"2\n\x0fWithdrawRequest\x12\x10\n\x08login_id\x18\x01 \x01(\x0c\x12\r\n\x05\x65poch\x18\x02 \x01(\r\"#\n\x10WithdrawResponse\x12\x0f\n\x07\x63laimed\x18\x01 \x01(\x08\"D\n\x11PostNoticeRequest\x12\x10\n\x08login_id\x18\x01 \x01(\x0c\x12\r\n\x05\x65poch\x18\x02 \x01(\r\x12\x0e\n\x06notice\x18\x03 \x01(\x0c\"\x14\n\x12PostNoticeResponse2\xa6\x02\n\x10\x43hallengeService\x12R\n\x05Issue\x12#.shirushi.challenge.v1.IssueRequest\x1a$.shirushi.challenge.v1.IssueResponse\x12[\n\x08Withdraw\x12&.shirushi.challenge.v1.WithdrawRequest\x1a\'.shirushi.challenge.v1.WithdrawResponse\x12\x61\n\nPostNotice\x12(.shirushi.challenge.v1.PostNoticeRequest\x1a).shirushi.challenge.v1.PostNoticeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'shirushi.challenge.v1.challenge_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SEALEDSHEET']._serialized_start=137
-  _globals['_SEALEDSHEET']._serialized_end=218
-  _globals['_ISSUEREQUEST']._serialized_start=221
-  _globals['_ISSUEREQUEST']._serialized_end=388
-  _globals['_ISSUERESPONSE']._serialized_start=390
-  _globals['_ISSUERESPONSE']._serialized_end=461
-  _globals['_WITHDRAWREQUEST']._serialized_start=463
-  _globals['_WITHDRAWREQUEST']._serialized_end=513
-  _globals['_WITHDRAWRESPONSE']._serialized_start=515
-  _globals['_WITHDRAWRESPONSE']._serialized_end=533
-  _globals['_POSTNOTICEREQUEST']._serialized_start=535
-  _globals['_POSTNOTICEREQUEST']._serialized_end=603
-  _globals['_POSTNOTICERESPONSE']._serialized_start=605
-  _globals['_POSTNOTICERESPONSE']._serialized_end=625
-  _globals['_CHALLENGESERVICE']._serialized_start=628
-  _globals['_CHALLENGESERVICE']._serialized_end=922
+  _globals['_SEALEDSHEET']._serialized_start=101
+  _globals['_SEALEDSHEET']._serialized_end=182
+  _globals['_ISSUEREQUEST']._serialized_start=185
+  _globals['_ISSUEREQUEST']._serialized_end=352
+  _globals['_ISSUERESPONSE']._serialized_start=354
+  _globals['_ISSUERESPONSE']._serialized_end=425
+  _globals['_WITHDRAWREQUEST']._serialized_start=427
+  _globals['_WITHDRAWREQUEST']._serialized_end=477
+  _globals['_WITHDRAWRESPONSE']._serialized_start=479
+  _globals['_WITHDRAWRESPONSE']._serialized_end=514
+  _globals['_POSTNOTICEREQUEST']._serialized_start=516
+  _globals['_POSTNOTICEREQUEST']._serialized_end=584
+  _globals['_POSTNOTICERESPONSE']._serialized_start=586
+  _globals['_POSTNOTICERESPONSE']._serialized_end=606
+  _globals['_CHALLENGESERVICE']._serialized_start=609
+  _globals['_CHALLENGESERVICE']._serialized_end=903
 # @@protoc_insertion_point(module_scope)

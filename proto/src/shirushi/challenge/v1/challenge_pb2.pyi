@@ -136,12 +136,17 @@ Global___WithdrawRequest: _TypeAlias = WithdrawRequest  # noqa: Y015
 class WithdrawResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    CLAIMED_FIELD_NUMBER: _builtins.int
+    claimed: _builtins.bool
+    """Whether a phone had claimed the challenge before it was withdrawn."""
     def __init__(
         self,
+        *,
+        claimed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claimed", b"claimed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

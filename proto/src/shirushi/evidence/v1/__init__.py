@@ -1,0 +1,1 @@
+"""Generated from shirushi/evidence/v1/*.proto by tools/protos.py; do not edit."""

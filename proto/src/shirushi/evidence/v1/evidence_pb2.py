@@ -24,35 +24,35 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#shirushi/evidence/v1/evidence.proto\x12\x14shirushi.evidence.v1\"W\n\x0e\x41skedAttribute\x12\x32\n\tattribute\x18\x01 \x01(\x0e\x32\x1f.shirushi.evidence.v1.Attribute\x12\x11\n\tessential\x18\x02 \x01(\x08\"\xef\x02\n\x0c\x44isplaySheet\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x11\n\tclient_id\x18\x02 \x01(\t\x12\x0f\n\x07rp_name\x18\x03 \x01(\t\x12\x0e\n\x06origin\x18\x04 \x01(\t\x12\x0f\n\x07purpose\x18\x05 \x01(\t\x12\x33\n\x05\x61sked\x18\x06 \x03(\x0b\x32$.shirushi.evidence.v1.AskedAttribute\x12\x16\n\x0e\x62rowser_family\x18\x07 \x01(\t\x12\x16\n\x0e\x62rowser_system\x18\x08 \x01(\t\x12\x32\n\x03pin\x18\t \x01(\x0e\x32%.shirushi.evidence.v1.CertificateKind\x12\r\n\x05\x62lind\x18\n \x01(\x0c\x12\x19\n\x11sector_commitment\x18\x0b \x01(\x0c\x12\x32\n\ttransport\x18\x0c \x01(\x0e\x32\x1f.shirushi.evidence.v1.Transport\x12\x12\n\nreturn_uri\x18\r \x01(\t\"\xea\x03\n\x08\x45vidence\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x0f\n\x07\x62inding\x18\x02 \x01(\x0c\x12/\n\x06\x61greed\x18\x03 \x03(\x0e\x32\x1f.shirushi.evidence.v1.Attribute\x12\x14\n\x0c\x63hallenge_id\x18\x04 \x01(\t\x12\r\n\x05nonce\x18\x05 \x01(\x0c\x12\x12\n\nexpires_at\x18\x06 \x01(\x03\x12\x1c\n\x14\x63laim_key_thumbprint\x18\x07 \x01(\x0c\x12\x1e\n\x16sealing_key_thumbprint\x18\x08 \x01(\x0c\x12\x37\n\x0c\x63\x65rtificates\x18\t \x03(\x0b\x32!.shirushi.evidence.v1.Certificate\x12\x37\n\nsignatures\x18\n \x03(\x0b\x32#.shirushi.evidence.v1.CardSignature\x12\x38\n\nattributes\x18\x0b \x01(\x0b\x32$.shirushi.evidence.v1.CardAttributes\x12\x39\n\x0b\x61ttestation\x18\x0c \x01(\x0b\x32$.shirushi.evidence.v1.AppAttestation\x12\x19\n\x11sector_commitment\x18\r \x01(\x0c\x12\x12\n\nnotice_key\x18\x0e \x01(\x0c\"O\n\x0b\x43\x65rtificate\x12\x33\n\x04kind\x18\x01 \x01(\x0e\x32%.shirushi.evidence.v1.CertificateKind\x12\x0b\n\x03\x64\x65r\x18\x02 \x01(\x0c\"v\n\rCardSignature\x12\x19\n\x11\x63\x65rtificate_index\x18\x01 \x01(\r\x12;\n\talgorithm\x18\x02 \x01(\x0e\x32(.shirushi.evidence.v1.SignatureAlgorithm\x12\r\n\x05value\x18\x03 \x01(\x0c\"\xcc\x01\n\x0e\x43\x61rdAttributes\x12\x11\n\x04name\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x14\n\x07\x61\x64\x64ress\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x16\n\tbirthdate\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x13\n\x06gender\x18\x04 \x01(\tH\x03\x88\x01\x01\x12\x36\n\x06source\x18\x05 \x01(\x0e\x32&.shirushi.evidence.v1.AttributesSourceB\x07\n\x05_nameB\n\n\x08_addressB\x0c\n\n_birthdateB\t\n\x07_gender\"<\n\x0e\x41ppAttestation\x12\x17\n\x0f\x63\x65rtificate_der\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c*\x80\x01\n\tAttribute\x12\x19\n\x15\x41TTRIBUTE_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x41TTRIBUTE_NAME\x10\x01\x12\x15\n\x11\x41TTRIBUTE_ADDRESS\x10\x02\x12\x17\n\x13\x41TTRIBUTE_BIRTHDATE\x10\x03\x12\x14\n\x10\x41TTRIBUTE_GENDER\x10\x04*P\n\tTransport\x12\x19\n\x15TRANSPORT_UNSPECIFIED\x10\x00\x12\x16\n\x12TRANSPORT_APP_LINK\x10\x01\x12\x10\n\x0cTRANSPORT_QR\x10\x02*}\n\x0f\x43\x65rtificateKind\x12 \n\x1c\x43\x45RTIFICATE_KIND_UNSPECIFIED\x10\x00\x12(\n$CERTIFICATE_KIND_USER_AUTHENTICATION\x10\x01\x12\x1e\n\x1a\x43\x45RTIFICATE_KIND_SIGNATURE\x10\x02*\xb9\x01\n\x12SignatureAlgorithm\x12#\n\x1fSIGNATURE_ALGORITHM_UNSPECIFIED\x10\x00\x12(\n$SIGNATURE_ALGORITHM_RSA_PKCS1_SHA256\x10\x01\x12)\n%SIGNATURE_ALGORITHM_ECDSA_P256_SHA256\x10\x02\x12)\n%SIGNATURE_ALGORITHM_ECDSA_P384_SHA384\x10\x03*\x82\x01\n\x10\x41ttributesSource\x12!\n\x1d\x41TTRIBUTES_SOURCE_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x41TTRIBUTES_SOURCE_CARD_APP\x10\x01\x12+\n\'ATTRIBUTES_SOURCE_SIGNATURE_CERTIFICATE\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#shirushi/evidence/v1/evidence.proto\x12\x14shirushi.evidence.v1\"W\n\x0e\x41skedAttribute\x12\x32\n\tattribute\x18\x01 \x01(\x0e\x32\x1f.shirushi.evidence.v1.Attribute\x12\x11\n\tessential\x18\x02 \x01(\x08\"\x83\x03\n\x0c\x44isplaySheet\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x11\n\tclient_id\x18\x02 \x01(\t\x12\x0f\n\x07rp_name\x18\x03 \x01(\t\x12\x0e\n\x06origin\x18\x04 \x01(\t\x12\x0f\n\x07purpose\x18\x05 \x01(\t\x12\x33\n\x05\x61sked\x18\x06 \x03(\x0b\x32$.shirushi.evidence.v1.AskedAttribute\x12\x16\n\x0e\x62rowser_family\x18\x07 \x01(\t\x12\x16\n\x0e\x62rowser_system\x18\x08 \x01(\t\x12\x32\n\x03pin\x18\t \x01(\x0e\x32%.shirushi.evidence.v1.CertificateKind\x12\r\n\x05\x62lind\x18\n \x01(\x0c\x12\x19\n\x11sector_commitment\x18\x0b \x01(\x0c\x12\x32\n\ttransport\x18\x0c \x01(\x0e\x32\x1f.shirushi.evidence.v1.Transport\x12\x12\n\nreturn_uri\x18\r \x01(\t\x12\x12\n\ntyped_code\x18\x0e \x01(\t\"\xea\x03\n\x08\x45vidence\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x0f\n\x07\x62inding\x18\x02 \x01(\x0c\x12/\n\x06\x61greed\x18\x03 \x03(\x0e\x32\x1f.shirushi.evidence.v1.Attribute\x12\x14\n\x0c\x63hallenge_id\x18\x04 \x01(\t\x12\r\n\x05nonce\x18\x05 \x01(\x0c\x12\x12\n\nexpires_at\x18\x06 \x01(\x03\x12\x1c\n\x14\x63laim_key_thumbprint\x18\x07 \x01(\x0c\x12\x1e\n\x16sealing_key_thumbprint\x18\x08 \x01(\x0c\x12\x37\n\x0c\x63\x65rtificates\x18\t \x03(\x0b\x32!.shirushi.evidence.v1.Certificate\x12\x37\n\nsignatures\x18\n \x03(\x0b\x32#.shirushi.evidence.v1.CardSignature\x12\x38\n\nattributes\x18\x0b \x01(\x0b\x32$.shirushi.evidence.v1.CardAttributes\x12\x39\n\x0b\x61ttestation\x18\x0c \x01(\x0b\x32$.shirushi.evidence.v1.AppAttestation\x12\x19\n\x11sector_commitment\x18\r \x01(\x0c\x12\x12\n\nnotice_key\x18\x0e \x01(\x0c\"O\n\x0b\x43\x65rtificate\x12\x33\n\x04kind\x18\x01 \x01(\x0e\x32%.shirushi.evidence.v1.CertificateKind\x12\x0b\n\x03\x64\x65r\x18\x02 \x01(\x0c\"v\n\rCardSignature\x12\x19\n\x11\x63\x65rtificate_index\x18\x01 \x01(\r\x12;\n\talgorithm\x18\x02 \x01(\x0e\x32(.shirushi.evidence.v1.SignatureAlgorithm\x12\r\n\x05value\x18\x03 \x01(\x0c\"\xcc\x01\n\x0e\x43\x61rdAttributes\x12\x11\n\x04name\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x14\n\x07\x61\x64\x64ress\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x16\n\tbirthdate\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x13\n\x06gender\x18\x04 \x01(\tH\x03\x88\x01\x01\x12\x36\n\x06source\x18\x05 \x01(\x0e\x32&.shirushi.evidence.v1.AttributesSourceB\x07\n\x05_nameB\n\n\x08_addressB\x0c\n\n_birthdateB\t\n\x07_gender\"<\n\x0e\x41ppAttestation\x12\x17\n\x0f\x63\x65rtificate_der\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c*\x80\x01\n\tAttribute\x12\x19\n\x15\x41TTRIBUTE_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x41TTRIBUTE_NAME\x10\x01\x12\x15\n\x11\x41TTRIBUTE_ADDRESS\x10\x02\x12\x17\n\x13\x41TTRIBUTE_BIRTHDATE\x10\x03\x12\x14\n\x10\x41TTRIBUTE_GENDER\x10\x04*P\n\tTransport\x12\x19\n\x15TRANSPORT_UNSPECIFIED\x10\x00\x12\x16\n\x12TRANSPORT_APP_LINK\x10\x01\x12\x10\n\x0cTRANSPORT_QR\x10\x02*}\n\x0f\x43\x65rtificateKind\x12 \n\x1c\x43\x45RTIFICATE_KIND_UNSPECIFIED\x10\x00\x12(\n$CERTIFICATE_KIND_USER_AUTHENTICATION\x10\x01\x12\x1e\n\x1a\x43\x45RTIFICATE_KIND_SIGNATURE\x10\x02*\xb9\x01\n\x12SignatureAlgorithm\x12#\n\x1fSIGNATURE_ALGORITHM_UNSPECIFIED\x10\x00\x12(\n$SIGNATURE_ALGORITHM_RSA_PKCS1_SHA256\x10\x01\x12)\n%SIGNATURE_ALGORITHM_ECDSA_P256_SHA256\x10\x02\x12)\n%SIGNATURE_ALGORITHM_ECDSA_P384_SHA384\x10\x03*\x82\x01\n\x10\x41ttributesSource\x12!\n\x1d\x41TTRIBUTES_SOURCE_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x41TTRIBUTES_SOURCE_CARD_APP\x10\x01\x12+\n\'ATTRIBUTES_SOURCE_SIGNATURE_CERTIFICATE\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'shirushi.evidence.v1.evidence_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ATTRIBUTE']._serialized_start=1484
-  _globals['_ATTRIBUTE']._serialized_end=1612
-  _globals['_TRANSPORT']._serialized_start=1614
-  _globals['_TRANSPORT']._serialized_end=1694
-  _globals['_CERTIFICATEKIND']._serialized_start=1696
-  _globals['_CERTIFICATEKIND']._serialized_end=1821
-  _globals['_SIGNATUREALGORITHM']._serialized_start=1824
-  _globals['_SIGNATUREALGORITHM']._serialized_end=2009
-  _globals['_ATTRIBUTESSOURCE']._serialized_start=2012
-  _globals['_ATTRIBUTESSOURCE']._serialized_end=2142
+  _globals['_ATTRIBUTE']._serialized_start=1504
+  _globals['_ATTRIBUTE']._serialized_end=1632
+  _globals['_TRANSPORT']._serialized_start=1634
+  _globals['_TRANSPORT']._serialized_end=1714
+  _globals['_CERTIFICATEKIND']._serialized_start=1716
+  _globals['_CERTIFICATEKIND']._serialized_end=1841
+  _globals['_SIGNATUREALGORITHM']._serialized_start=1844
+  _globals['_SIGNATUREALGORITHM']._serialized_end=2029
+  _globals['_ATTRIBUTESSOURCE']._serialized_start=2032
+  _globals['_ATTRIBUTESSOURCE']._serialized_end=2162
   _globals['_ASKEDATTRIBUTE']._serialized_start=61
   _globals['_ASKEDATTRIBUTE']._serialized_end=148
   _globals['_DISPLAYSHEET']._serialized_start=151
-  _globals['_DISPLAYSHEET']._serialized_end=518
-  _globals['_EVIDENCE']._serialized_start=521
-  _globals['_EVIDENCE']._serialized_end=1011
-  _globals['_CERTIFICATE']._serialized_start=1013
-  _globals['_CERTIFICATE']._serialized_end=1092
-  _globals['_CARDSIGNATURE']._serialized_start=1094
-  _globals['_CARDSIGNATURE']._serialized_end=1212
-  _globals['_CARDATTRIBUTES']._serialized_start=1215
-  _globals['_CARDATTRIBUTES']._serialized_end=1419
-  _globals['_APPATTESTATION']._serialized_start=1421
-  _globals['_APPATTESTATION']._serialized_end=1481
+  _globals['_DISPLAYSHEET']._serialized_end=538
+  _globals['_EVIDENCE']._serialized_start=541
+  _globals['_EVIDENCE']._serialized_end=1031
+  _globals['_CERTIFICATE']._serialized_start=1033
+  _globals['_CERTIFICATE']._serialized_end=1112
+  _globals['_CARDSIGNATURE']._serialized_start=1114
+  _globals['_CARDSIGNATURE']._serialized_end=1232
+  _globals['_CARDATTRIBUTES']._serialized_start=1235
+  _globals['_CARDATTRIBUTES']._serialized_end=1439
+  _globals['_APPATTESTATION']._serialized_start=1441
+  _globals['_APPATTESTATION']._serialized_end=1501
 # @@protoc_insertion_point(module_scope)

@@ -156,6 +156,7 @@ class DisplaySheet(_message.Message):
     SECTOR_COMMITMENT_FIELD_NUMBER: _builtins.int
     TRANSPORT_FIELD_NUMBER: _builtins.int
     RETURN_URI_FIELD_NUMBER: _builtins.int
+    TYPED_CODE_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     client_id: _builtins.str
     rp_name: _builtins.str
@@ -174,6 +175,8 @@ class DisplaySheet(_message.Message):
     transport: Global___Transport.ValueType
     return_uri: _builtins.str
     """app_link only: where the app sends the browser after the answer, one-time code included."""
+    typed_code: _builtins.str
+    """qr only, where the client asks for it: what the holder types in the waiting browser after the answer."""
     @_builtins.property
     def asked(self) -> _containers.RepeatedCompositeFieldContainer[Global___AskedAttribute]: ...
     def __init__(
@@ -192,10 +195,11 @@ class DisplaySheet(_message.Message):
         sector_commitment: _builtins.bytes = ...,
         transport: Global___Transport.ValueType = ...,
         return_uri: _builtins.str = ...,
+        typed_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "blind", b"blind", "browser_family", b"browser_family", "browser_system", b"browser_system", "client_id", b"client_id", "origin", b"origin", "pin", b"pin", "purpose", b"purpose", "return_uri", b"return_uri", "rp_name", b"rp_name", "sector_commitment", b"sector_commitment", "transport", b"transport", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "blind", b"blind", "browser_family", b"browser_family", "browser_system", b"browser_system", "client_id", b"client_id", "origin", b"origin", "pin", b"pin", "purpose", b"purpose", "return_uri", b"return_uri", "rp_name", b"rp_name", "sector_commitment", b"sector_commitment", "transport", b"transport", "typed_code", b"typed_code", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

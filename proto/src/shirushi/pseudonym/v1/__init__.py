@@ -1,0 +1,1 @@
+"""Generated from shirushi/pseudonym/v1/*.proto by tools/protos.py; do not edit."""

@@ -1,0 +1,1 @@
+"""Generated from shirushi/verifier/v1/*.proto by tools/protos.py; do not edit."""

@@ -89,9 +89,7 @@ class Directory:
             ShirushiError: INVALID_ARGUMENT when last_epoch is before first_epoch.
         """
         if last_epoch < first_epoch:
-            raise ShirushiError(
-                Code.INVALID_ARGUMENT, "last_epoch is before first_epoch", reason="epochs_reversed"
-            )
+            raise ShirushiError(Code.INVALID_ARGUMENT, "last_epoch is before first_epoch", reason="epochs_reversed")
         asked = range(max(window.start, first_epoch), min(window.stop, last_epoch + 1))
         found = (self._statements.get((service, epoch)) for epoch in asked)
         return [statement for statement in found if statement is not None and statement.chain_id == chain_id]

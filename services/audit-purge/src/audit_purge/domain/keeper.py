@@ -95,6 +95,7 @@ class Keeper:
         self._state = state
         self._floor = clock.now()
         self._unreceipted: list[Destroyed] = []
+        self._public: dict[int, bytes] = {}
         saved = state.load()
         if saved is not None:
             self._chain, self._unreceipted = saved
@@ -146,8 +147,12 @@ class Keeper:
         ]
 
     def commitments(self) -> list[Commitment]:
-        """The public commitments of the open epochs."""
-        return [Commitment(epoch, commitment_to(secret)) for epoch, secret in self._secrets(self.open_epochs())]
+        """The public commitments of the open epochs; they are remembered, since anyone may ask for them."""
+        window = self.open_epochs()
+        self._public = {epoch: public for epoch, public in self._public.items() if epoch in window}
+        missing = range(max(self._public, default=window.start - 1) + 1, window.stop)
+        self._public |= {epoch: commitment_to(secret) for epoch, secret in self._secrets(missing)}
+        return [Commitment(epoch, self._public[epoch]) for epoch in window]
 
     def destroy_due(self) -> list[Destroyed]:
         """Overwrites the secret of every epoch whose key deadline has come, and returns those epochs.

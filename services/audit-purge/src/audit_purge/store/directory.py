@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from pymongo import ReplaceOne
-
 from kit.hour import Hour
+from pymongo import ReplaceOne
 
 from audit_purge.domain.directory import SealingStatement
 from audit_purge.store.unsealed import ClearDatabase, by_majority, date, store_errors

@@ -3,11 +3,10 @@
 from typing import Any, Protocol
 
 from google.protobuf.message import Message
-from pymongo import ASCENDING, DESCENDING
-from pymongo.errors import DuplicateKeyError
-
 from kit.clock import Clock
 from kit.errors import Code, ShirushiError
+from pymongo import ASCENDING, DESCENDING
+from pymongo.errors import DuplicateKeyError
 
 from audit_purge import receipts
 from audit_purge.domain.receipt import GENESIS, Link, Receipt
@@ -100,6 +99,4 @@ class MongoLedger:
     async def page(self, after: int, limit: int) -> list[tuple[Receipt, bytes]]:
         """Receipts with numbers above `after`, ascending, with their signed envelopes."""
         found = self._receipts.find({"_id": {"$gt": after}}).sort("_id", ASCENDING).limit(min(limit, MAX_PAGE))
-        return [
-            (receipts.from_bytes(document["receipt"]), bytes(document["envelope"])) async for document in found
-        ]
+        return [(receipts.from_bytes(document["receipt"]), bytes(document["envelope"])) async for document in found]

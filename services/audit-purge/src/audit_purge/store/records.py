@@ -3,7 +3,6 @@
 from typing import Any
 
 import msgspec
-
 from kit.hour import Hour
 from kit.store import AlreadyExists, Collection
 
@@ -53,9 +52,7 @@ class StoredRecords:
 
     async def _keep(self, collection: Collection, login_id: bytes, epoch: int, record: Any) -> bool:
         try:
-            await collection.insert(
-                login_id, epoch, self._expires_at(epoch), _STATE, msgspec.msgpack.encode(record)
-            )
+            await collection.insert(login_id, epoch, self._expires_at(epoch), _STATE, msgspec.msgpack.encode(record))
         except AlreadyExists:
             return False
         return True

@@ -4,10 +4,9 @@ Registered are the chain's id, its first epoch and the commitment there; no secr
 keeper may take over when it has run out, the same instance at once.
 """
 
-from pymongo.errors import DuplicateKeyError
-
 from kit.clock import Clock
 from kit.errors import Code, ShirushiError
+from pymongo.errors import DuplicateKeyError
 
 from audit_purge.domain.keeper import Commitment
 from audit_purge.store.unsealed import ClearDatabase, by_majority, date, store_errors

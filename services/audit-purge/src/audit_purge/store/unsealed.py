@@ -4,16 +4,15 @@ Reads and writes are by majority: a receipt number or a registration must not be
 """
 
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar
 
+from kit.errors import Unavailable
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
-
-from kit.errors import Unavailable
 
 ClearDatabase = AsyncDatabase[dict[str, Any]]
 
@@ -29,7 +28,7 @@ def by_majority(database: ClearDatabase) -> ClearDatabase:
     return database.with_options(write_concern=_MAJORITY, read_concern=ReadConcern("majority"))
 
 
-def store_errors(call: Callable[_P, Awaitable[_T]]) -> Callable[_P, Awaitable[_T]]:
+def store_errors(call: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Coroutine[Any, Any, _T]]:
     """Turns what the driver raises into UNAVAILABLE; its text may quote documents and goes nowhere."""
 
     @functools.wraps(call)

@@ -134,9 +134,7 @@ def claimed(challenge: Challenge, claim: Claim, now: float) -> Challenge:
     if challenge.state is not State.ISSUED:
         raise Refused(Refusal.ALREADY_CLAIMED)
     sheet = sheet_of(challenge, claim.transport)
-    return replace(
-        challenge, state=State.CLAIMED, claim=claim, sheets={claim.transport: sheet}, network_digest=b""
-    )
+    return replace(challenge, state=State.CLAIMED, claim=claim, sheets={claim.transport: sheet}, network_digest=b"")
 
 
 def answering(challenge: Challenge, answer: Answer, now: float) -> Challenge:
@@ -160,14 +158,26 @@ def answered(challenge: Challenge) -> Challenge:
     return challenge
 
 
-def cancelled(challenge: Challenge, reason: CancelReason | None, now: float) -> Challenge:
-    """Return the challenge that its holder (or, without a reason, the browser) gave up. The first canceller stands."""
+def cancelled(challenge: Challenge, reason: CancelReason, now: float) -> Challenge:
+    """Return the challenge that its holder gave up. The first canceller stands."""
+    if challenge.is_expired(now):
+        raise Refused(Refusal.CHALLENGE_EXPIRED)
+    return _ended(challenge, reason)
+
+
+def withdrawn(challenge: Challenge) -> Challenge:
+    """Return the challenge that the gateway takes back: its browser gave up, or its time is up.
+
+    After its time too, and stored: no replica whose clock is behind may take an answer that the gateway counts out.
+    """
+    return _ended(challenge, None)
+
+
+def _ended(challenge: Challenge, reason: CancelReason | None) -> Challenge:
     if challenge.state is State.CANCELLED:
         return challenge
     if challenge.state in _TAKEN:
         raise Refused(Refusal.ALREADY_ANSWERED, "the challenge was answered already")
-    if challenge.is_expired(now):
-        raise Refused(Refusal.CHALLENGE_EXPIRED)
     return replace(challenge, state=State.CANCELLED, cancel_reason=reason, sheets={}, network_digest=b"")
 
 
@@ -184,5 +194,8 @@ def refused(challenge: Challenge, notice: bytes) -> Challenge:
 
 
 def status(challenge: Challenge, now: float) -> str:
-    """Return what the phone is told: the state, or `expired`."""
-    return EXPIRED if challenge.is_expired(now) else challenge.state.value
+    """Return what the phone is told: the state, or `expired` where time ended it, withdrawn meanwhile or not."""
+    in_vain = challenge.is_expired(now) or (
+        challenge.state is State.CANCELLED and challenge.cancel_reason is None and now >= challenge.expires_at
+    )
+    return EXPIRED if in_vain else challenge.state.value

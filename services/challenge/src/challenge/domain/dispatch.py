@@ -194,6 +194,7 @@ class Dispatch:
         Each of the three steps may be the last of a dying process. The evidence itself is not stored, so it is the
         phone that goes on, by posting the same again: nothing was promised to it before the third step.
         """
+        handle = handle_of(challenge_id)
         message = proofs.answer_message(challenge_id, sealed_evidence)
         wanted = Answer(hashlib.sha256(sealed_evidence).digest(), self.clock.now())
 
@@ -201,7 +202,7 @@ class Dispatch:
             proofs.check_proof(proof, life.claim_of(found).key, message)
             return life.answering(found, wanted, wanted.answered_at)
 
-        stored = await self._change(handle_of(challenge_id), take)
+        stored = await self._change(handle, take)
         if stored.challenge.state is State.REFUSED:
             return stored.challenge  # the verdict is here, so the evidence has long arrived
         await self.facts.answered(stored.challenge, sealed_evidence)
@@ -209,13 +210,14 @@ class Dispatch:
 
     async def cancel(self, challenge_id: str, reason: CancelReason, proof: str) -> Challenge:
         """Let the holder give up. Asked again it publishes again, for the first time may not have come that far."""
+        handle = handle_of(challenge_id)
         message = proofs.cancel_message(challenge_id, reason.value)
 
         def give_up(found: Challenge) -> Challenge:
             proofs.check_proof(proof, life.claim_of(found).key, message)
             return life.cancelled(found, reason, self.clock.now())
 
-        stored = await self._change(handle_of(challenge_id), give_up)
+        stored = await self._change(handle, give_up)
         await self.facts.cancelled(stored.challenge)
         return stored.challenge
 
@@ -226,13 +228,17 @@ class Dispatch:
         proofs.check_proof(proof, claim.key, proofs.status_message(challenge_id, claim.nonce))
         return life.status(found, self.clock.now()), found.notice
 
-    async def withdraw(self, login_id: bytes) -> Challenge:
-        """Let the browser give up."""
+    async def withdraw(self, login_id: bytes) -> bool:
+        """Let the browser give up, or the gateway when time is up; return whether a phone had claimed.
+
+        Raises Refused(already_answered) where the answer was faster: then a verdict comes.
+        """
         check_login_id(login_id)
         handle = handle_of_login(login_id, self.keys.handle_key)
-        stored = await self._change(handle, lambda found: life.cancelled(found, None, self.clock.now()))
-        await self.facts.cancelled(stored.challenge)
-        return stored.challenge
+        withdrawn = (await self._change(handle, life.withdrawn)).challenge
+        if self.clock.now() < withdrawn.expires_at:
+            await self.facts.cancelled(withdrawn)
+        return withdrawn.claim is not None
 
     async def post_notice(self, login_id: bytes, notice: bytes) -> Challenge:
         """Keep the verdict's notice until the phone asks for it."""

@@ -70,6 +70,6 @@ def issued(request: IssueRequest, handle: bytes) -> Challenge:
     )
 
 
-def _require(holds: bool, rule: str) -> None:  # noqa: FBT001 - reads as a sentence at its callers
+def _require(holds: bool, rule: str) -> None:
     if not holds:
         raise ShirushiError(Code.INVALID_ARGUMENT, rule, reason="invalid_argument")

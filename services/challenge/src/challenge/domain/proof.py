@@ -44,10 +44,13 @@ def check_proof(proof: str, key: ClaimKey, message: bytes) -> None:
     never used as an identifier.
     """
     try:
-        raw = unb64u(proof, max_bytes=_SIGNATURE_BYTES)
-        if len(raw) != _SIGNATURE_BYTES:
-            raise ValueError("a signature has 64 bytes")
-        der = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
-        key.public_key().verify(der, message, _ES256)
+        key.public_key().verify(_der_of(proof), message, _ES256)
     except (ValueError, InvalidSignature):
         raise Refused(Refusal.PROOF_INVALID) from None
+
+
+def _der_of(proof: str) -> bytes:
+    raw = unb64u(proof, max_bytes=_SIGNATURE_BYTES)
+    if len(raw) != _SIGNATURE_BYTES:
+        raise ValueError("a signature has 64 bytes")
+    return encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))

@@ -27,7 +27,7 @@ class Answered(Body, frozen=True):
 
 async def answer(dispatch: Dispatch, request: Request) -> Response:
     """Take an answer."""
-    asked = await read_json(request, AnswerRequest, MAX_ANSWER_BYTES)
+    asked = await read_json(request, AnswerRequest)
     try:
         sealed_evidence = unb64u(asked.sealed_evidence, max_bytes=MAX_ANSWER_BYTES)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The outermost layer of the app API: every path, every error and every header of a response is decided here."""
+"""The outermost layer of the app API: every path, every bound and every error of it is decided here."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -7,9 +7,10 @@ from http import HTTPStatus
 from typing import Protocol
 
 from kit.errors import ShirushiError
+from kit.http import BodyLimit, SecurityHeaders
 from kit.log import get_logger
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,21 +19,13 @@ from challenge.domain.dispatch import Dispatch
 from challenge.problems import EdgeProblem, internal, problem
 from challenge.web import about
 from challenge.web.answer import answer
+from challenge.web.body import MAX_ANSWER_BYTES, MAX_BODY_BYTES
 from challenge.web.cancel import cancel
 from challenge.web.claim import claim
 from challenge.web.resolve import resolve
 from challenge.web.status import status
 
 Handler = Callable[[Request], Awaitable[Response]]
-
-# The API is for apps, not for pages: nothing of it may be framed, run, sniffed, cached or passed on.
-_HEADERS: list[tuple[bytes, bytes]] = [
-    (b"cache-control", b"no-store"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"strict-transport-security", b"max-age=31536000"),
-    (b"x-content-type-options", b"nosniff"),
-]
 
 
 class Watch(Protocol):
@@ -44,7 +37,7 @@ class Watch(Protocol):
 
 
 def app_api(dispatch: Dispatch, *, forwarded_hops: int, watch: Watch) -> ASGIApp:
-    """Return the ASGI application."""
+    """Return the ASGI application. There is no CORS: apps are not pages, and pages have no business here."""
     text = about.read_description()
 
     async def openapi(_: Request) -> Response:
@@ -53,34 +46,30 @@ def app_api(dispatch: Dispatch, *, forwarded_hops: int, watch: Watch) -> ASGIApp
     async def info(_: Request) -> Response:
         return about.info(dispatch)
 
-    def post(path: str, name: str, handler: Handler) -> Route:
-        return Route(path, _Endpoint(handler), methods=["POST"], name=name)
-
-    def get(path: str, name: str, handler: Handler) -> Route:
-        return Route(path, _Endpoint(handler), methods=["GET"], name=name)
-
     one = "/v1/challenges/{challenge_id}"
     routes = [
-        post("/v1/challenges/resolve", "resolve", partial(resolve, dispatch)),
-        post("/v1/challenges/claim", "claim", partial(claim, dispatch, forwarded_hops)),
-        post(f"{one}/answer", "answer", partial(answer, dispatch)),
-        post(f"{one}/cancel", "cancel", partial(cancel, dispatch)),
-        post(f"{one}/status", "status", partial(status, dispatch)),
-        get("/v1/openapi.yaml", "openapi", openapi),
-        get("/v1/info", "info", info),
+        _route("POST", "/v1/challenges/resolve", "resolve", partial(resolve, dispatch)),
+        _route("POST", "/v1/challenges/claim", "claim", partial(claim, dispatch, forwarded_hops)),
+        _route("POST", f"{one}/answer", "answer", partial(answer, dispatch), MAX_ANSWER_BYTES),
+        _route("POST", f"{one}/cancel", "cancel", partial(cancel, dispatch)),
+        _route("POST", f"{one}/status", "status", partial(status, dispatch)),
+        _route("GET", "/v1/openapi.yaml", "openapi", openapi),
+        _route("GET", "/v1/info", "info", info),
     ]
-    return _Edge(Router(routes, redirect_slashes=False), {id(route.endpoint): route.name for route in routes}, watch)
+    names = {id(route.endpoint): route.name for route in routes}
+    edge = _Edge(Router(routes, redirect_slashes=False), names, watch)
+    return SecurityHeaders(edge)
 
 
-class _Endpoint:
-    """One route's handler as an ASGI application; its errors go up to the edge."""
-
-    def __init__(self, handler: Handler) -> None:
-        self._handler = handler
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._handler(Request(scope, receive))
+def _route(method: str, path: str, name: str, handler: Handler, max_bytes: int = MAX_BODY_BYTES) -> Route:
+    async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
+        response = await handler(Request(scope, receive))
         await response(scope, receive, send)
+
+    too_large = problem(EdgeProblem("too_large", f"the body must have at most {max_bytes} bytes"))
+    too_slow = problem(EdgeProblem("too_slow", "the body took too long"))
+    limited = BodyLimit(endpoint, max_bytes, too_large=too_large, too_slow=too_slow)
+    return Route(path, limited, methods=[method], name=name)
 
 
 class _Edge:
@@ -95,24 +84,23 @@ class _Edge:
         began = time.perf_counter()
         status = 0
 
-        async def send_with_headers(message: Message) -> None:
+        async def watched(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *_HEADERS]
             await send(message)
 
         # The router raises for unknown paths and methods only where it believes an application to be around it.
         scope["app"] = self
         try:
-            await self._router(scope, receive, send_with_headers)
-        except ClientDisconnect:
-            return
+            await self._router(scope, receive, watched)
         except Exception as error:
             if status:
-                raise
-            await _response_of(error)(scope, receive, send_with_headers)
-        self._watch(self._names.get(id(scope.get("endpoint")), "none"), status, time.perf_counter() - began)
+                raise  # the answer has begun: the server can only cut it
+            await _response_of(error)(scope, receive, watched)
+        if status:
+            route = self._names.get(id(scope.get("endpoint")), "none")
+            self._watch(route, status, time.perf_counter() - began)
 
 
 def _response_of(error: Exception) -> Response:

@@ -59,9 +59,7 @@ class SubjectOpener(Protocol):
         ...
 
 
-async def derive_sub(
-    request: SubRequest, *, keys: PairwiseKeys, subjects: SubjectOpener, sectors: FirstSectors
-) -> str:
+async def derive_sub(request: SubRequest, *, keys: PairwiseKeys, subjects: SubjectOpener, sectors: FirstSectors) -> str:
     """Answers the pairwise `sub` of a verified login for the one sector that its commitment names.
 
     Not checked here: that the caller is the gateway (the RPC rights do), that the login was verified (the verifier

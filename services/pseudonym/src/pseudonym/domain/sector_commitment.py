@@ -1,4 +1,4 @@
-"""Decides whether a sector label is the one that the holder's phone was shown and the verifier passed on."""
+"""Decides whether a sector label is the one that was committed to before the card signed."""
 
 import hashlib
 import hmac
@@ -21,8 +21,8 @@ def sector_commitment(sector_label: bytes, blind: bytes) -> bytes:
 def check_sector_commitment(sector_label: bytes, blind: bytes, commitment: bytes) -> None:
     """Refuses a sector label and blind that do not open the commitment.
 
-    It is not checked that the phone really showed this sector's relying party: the commitment is part of the binding
-    that the card signed, and the gateway compares that.
+    It is not checked that the sector belongs to the relying party that the phone showed: nobody but the gateway can
+    tell. The commitment fixes the sector before the card signs, so one login cannot be asked about two.
 
     Raises:
         ShirushiError: FAILED_PRECONDITION, `sector_commitment_mismatch`.

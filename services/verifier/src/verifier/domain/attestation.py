@@ -12,8 +12,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
-
 from kit.encoding import length_prefixed
+
 from verifier.domain.certificate import UnverifiedCertificate, parse_certificate
 from verifier.domain.certification_path import Authority, TrustAnchors, check_path
 from verifier.domain.evidence import Evidence, PresentedAttestation

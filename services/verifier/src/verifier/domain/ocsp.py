@@ -84,26 +84,37 @@ class CertificateId:
         )
 
 
-def build_request(certificate_id: CertificateId, nonce: bytes) -> bytes:
-    """Returns the DER of an unsigned request about one certificate (RFC 6960 §4.1.1) with a nonce (RFC 8954)."""
-    return (
-        ocsp.OCSPRequestBuilder()
-        .add_certificate_by_hash(
-            certificate_id.issuer_name_hash,
-            certificate_id.issuer_key_hash,
-            certificate_id.serial,
-            hashes.SHA1(),  # noqa: S303 - see CertificateId
+@dataclass(frozen=True, slots=True, repr=False)
+class Inquiry:
+    """What is asked: the standing of one certificate of one anchor, with a nonce that no earlier response can hold."""
+
+    anchor: TrustAnchor
+    certificate_id: CertificateId
+    nonce: bytes
+
+    @classmethod
+    def about(cls, anchor: TrustAnchor, serial: int, nonce: bytes) -> "Inquiry":
+        """Asks about the certificate with this serial that this anchor issued; `nonce` is 32 random bytes."""
+        return cls(anchor, CertificateId.of(anchor, serial), nonce)
+
+    def request(self) -> bytes:
+        """Returns the DER of an unsigned request about one certificate (RFC 6960 §4.1.1) with a nonce (RFC 8954)."""
+        return (
+            ocsp.OCSPRequestBuilder()
+            .add_certificate_by_hash(
+                self.certificate_id.issuer_name_hash,
+                self.certificate_id.issuer_key_hash,
+                self.certificate_id.serial,
+                hashes.SHA1(),  # noqa: S303 - see CertificateId
+            )
+            .add_extension(x509.OCSPNonce(self.nonce), critical=False)
+            .build()
+            .public_bytes(Encoding.DER)
         )
-        .add_extension(x509.OCSPNonce(nonce), critical=False)
-        .build()
-        .public_bytes(Encoding.DER)
-    )
 
 
-def read_response(
-    der: bytes, certificate_id: CertificateId, anchor: TrustAnchor, nonce: bytes, now: datetime, freshness: Freshness
-) -> CertificateStatus:
-    """Returns what a response to `build_request(certificate_id, nonce)` says.
+def read_response(der: bytes, inquiry: Inquiry, now: datetime, freshness: Freshness) -> CertificateStatus:
+    """Returns what a response to an inquiry says.
 
     Raises:
         Unusable: it decides nothing.
@@ -114,12 +125,12 @@ def read_response(
         response = ocsp.load_der_ocsp_response(der)
         check_successful(response)
         single = check_single_answer(response)
-        check_certificate_id(single, certificate_id)  # RFC 6960 §3.2 step 1
-        responder = find_responder(response, anchor)
+        check_certificate_id(single, inquiry.certificate_id)  # RFC 6960 §3.2 step 1
+        responder = find_responder(response, inquiry.anchor)
         check_response_signature(response, responder)  # step 2
         check_responder_identity(response, responder)  # step 3
-        check_responder_authorisation(responder, anchor, now)  # step 4
-        check_nonce(response, nonce)  # §4.4.1
+        check_responder_authorisation(responder, inquiry.anchor, now)  # step 4
+        check_nonce(response, inquiry.nonce)  # §4.4.1
         check_produced_at(response.produced_at_utc, now, freshness)
         check_this_update(single, now, freshness)  # step 5
         check_next_update(single, now, freshness)  # step 6

@@ -1,0 +1,183 @@
+"""Puts audit-purge together; read top to bottom. Parts start in this order and stop in reverse."""
+
+import asyncio
+import secrets
+import sys
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from google.protobuf.message import Message
+from kit.bus import Bus
+from kit.clock import SystemClock
+from kit.custody import Custody, sealing_statement_message
+from kit.events import EventCodec
+from kit.http import BodyLimit, HttpServer, SecurityHeaders
+from kit.management import Health, ManagementServer
+from kit.rpc import TlsFiles, serve
+from kit.runtime import Part, Task, run
+from kit.settings import parse_or_exit, read_secret, read_signers
+from kit.store import Store
+from kit.telemetry import Telemetry
+from shirushi.audit_purge.v1.custody_pb2_grpc import add_CustodyServiceServicer_to_server
+from shirushi.bus.v1 import envelope_pb2 as bus_pb
+from shirushi.gateway.v1.events_pb2 import LoginConcluded, LoginRequested
+from shirushi.rights import PRINCIPALS, RPC_CALLERS
+
+from audit_purge.desk import Desk, OwnShares
+from audit_purge.domain.directory import Directory, SealingStatement
+from audit_purge.domain.keeper import Keeper
+from audit_purge.events import BusAnnouncer, Recorder
+from audit_purge.metrics import Metrics
+from audit_purge.purge import Purge
+from audit_purge.registration import Registration
+from audit_purge.rpc import CustodyService
+from audit_purge.settings import Settings
+from audit_purge.state import MemoryBackedState, StateDirectoryError, swap_is_on
+from audit_purge.store.directory import MongoDirectory
+from audit_purge.store.ledger import MongoLedger
+from audit_purge.store.prepared import PreparedClearStore
+from audit_purge.store.records import CONCLUSIONS, REQUESTS, StoredRecords
+from audit_purge.store.registry import MongoRegistry
+from audit_purge.topics import KafkaTopics, payload_topics
+from audit_purge.web import application
+from kit import crypto, log
+
+SERVICE = "audit-purge"
+_READINESS_SECONDS = 1.0
+_MAX_BODY_BYTES = 1024
+
+
+def build(settings: Settings, keeper: Keeper) -> list[Part]:
+    """Makes the parts; nothing is connected before they start."""
+    clock, hour = SystemClock(), settings.hour
+    tls = TlsFiles.of(settings)
+    telemetry = Telemetry(SERVICE, settings.otlp_endpoint, ratio=settings.trace_ratio)
+    metrics, health = Metrics(telemetry), Health()
+    metrics.swap(on=swap_is_on())
+    signing_key, signers = crypto.load_signing_key(settings.signing_key), read_signers(settings.signers)
+
+    custody = Custody(
+        service=SERVICE,
+        secret=read_secret(settings.service_secret),
+        signing_key=signing_key,
+        signers=signers,
+        hour=hour,
+        clock=clock,
+        # The desk is made below: it keeps its directory in the store, whose keys come from here.
+        source=OwnShares(lambda: desk, SERVICE),
+        receives=True,
+    )
+    store = Store(
+        uri=settings.mongodb_uri,
+        client_pem=settings.mongodb_client_pem,
+        ca=settings.tls_ca,
+        database=PRINCIPALS[SERVICE].database,
+        service=SERVICE,
+        custody=custody,
+        clock=clock,
+    )
+    codec = EventCodec(service=SERVICE, signing_key=signing_key, signers=signers, custody=custody)
+    ledger = MongoLedger(store.connect(), sign=partial(signed_receipt, codec), clock=clock, days=settings.receipt_days)
+    kept_directory = MongoDirectory(store.connect(), hour=hour)
+    records = StoredRecords(store.collection(REQUESTS), store.collection(CONCLUSIONS), hour=hour)
+
+    directory = Directory(partial(statement_is_signed, signers))
+    registry = MongoRegistry(store.connect(), instance=settings.instance, clock=clock)
+    registration = Registration(keeper, registry, health)
+    desk = Desk(keeper=keeper, is_keeper=registration.is_keeper, directory=directory, kept=kept_directory)
+    rpc = serve(
+        settings.rpc_host,
+        settings.rpc_port,
+        tls,
+        [partial(add_CustodyServiceServicer_to_server, CustodyService(desk, metrics))],
+        RPC_CALLERS,
+    )
+
+    bus = Bus(settings, codec, telemetry, health)
+    recorder = Recorder(records, metrics.fact)
+    bus.subscribe(LoginRequested, recorder.login_requested)
+    bus.subscribe(LoginConcluded, recorder.login_concluded)
+
+    topics = KafkaTopics(
+        settings.kafka_bootstrap, payload_topics(), clock=clock, tls=tls if settings.kafka_tls else None
+    )
+    purge = Purge(
+        keeper=keeper,
+        hour=hour,
+        clock=clock,
+        records=records,
+        ledger=ledger,
+        announcer=BusAnnouncer(bus),
+        topics=topics,
+        gauges=metrics,
+        progress=health.progress,
+    )
+    auditors = HttpServer(
+        SecurityHeaders(BodyLimit(application(ledger, keeper, registration.is_keeper), _MAX_BODY_BYTES)),
+        settings.public_host,
+        settings.public_port,
+        settings.public_tls_certificate,
+        settings.public_tls_key,
+        name="auditors",
+    )
+    return [
+        ManagementServer(settings.management_host, settings.management_port, telemetry, health),
+        # First, since it needs nothing: keys are destroyed on time while everything else is still waited for.
+        Task("destroy-keys", purge.destroy_keys_forever),
+        PreparedClearStore(ledger, kept_directory, directory=directory, keeper=keeper),
+        registration,
+        # Before Kafka, since every other service waits for its shares.
+        rpc,
+        custody,
+        Task("readiness", partial(_follow_readiness, custody, health)),
+        store,
+        auditors,
+        topics,
+        Task("purge-topics", purge.purge_topics_forever),
+        Task("write-receipts", purge.write_receipts_forever),
+        bus,
+    ]
+
+
+async def _follow_readiness(custody: Custody, health: Health) -> None:
+    """Lets /readyz say when the current epoch has no key."""
+    while True:
+        health.ready("keys", custody.ready, "the current epoch has no key")
+        await asyncio.sleep(_READINESS_SECONDS)
+
+
+async def signed_receipt(codec: EventCodec, epoch: int, receipt: Message) -> bytes:
+    """Puts a receipt into the envelope that auditors check; it is open and concerns no login."""
+    return await codec.seal(bus_pb.EVENT_TYPE_PURGE_RECEIPT, b"", epoch, receipt)
+
+
+def statement_is_signed(signers: Mapping[str, tuple[Ed25519PublicKey, ...]], statement: SealingStatement) -> bool:
+    """Whether a sealing key was signed by the service that it names."""
+    message = sealing_statement_message(statement.service, statement.epoch, statement.chain_id, statement.public_key)
+    try:
+        crypto.verify(signers.get(statement.service, ()), statement.signature, message)
+    except crypto.SignatureInvalid:
+        return False
+    return True
+
+
+def main() -> None:
+    """Reads the settings, takes up the chain of secrets and runs the service until it is told to stop."""
+    settings = parse_or_exit(Settings)
+    log.configure(SERVICE, settings.log_level, settings.instance)
+    try:
+        state = MemoryBackedState(Path(settings.state_dir), any_file_system=settings.state_on_any_file_system)
+    except StateDirectoryError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(2) from None
+    keeper = Keeper(settings.hour, SystemClock(), state, secrets.token_bytes)
+    if swap_is_on():
+        log.get_logger().warning("swap_is_on")
+    log.get_logger().info(
+        "chain_begun" if keeper.is_new else "chain_taken_up",
+        chain_id=keeper.chain_id.hex(),
+        first_epoch=keeper.first_epoch,
+    )
+    run(lambda: build(settings, keeper), drain_seconds=settings.drain_seconds)

@@ -1,0 +1,191 @@
+"""Puts the gateway together; read top to bottom. Parts start in this order and stop in reverse."""
+
+import asyncio
+import os
+from functools import partial
+from urllib.parse import urlsplit
+
+from kit import log
+from kit.bus import Bus
+from kit.clock import SystemClock
+from kit.crypto import hkdf, load_signing_key
+from kit.custody import Custody
+from kit.custody_client import RpcShareSource
+from kit.errors import Unavailable
+from kit.events import EventCodec
+from kit.http import HttpServer
+from kit.management import Health, ManagementServer
+from kit.rpc import TlsFiles, channel
+from kit.runtime import Part, Task, run
+from kit.settings import parse_or_exit, read_secret, read_signers
+from kit.store import Store
+from kit.telemetry import Telemetry
+from shirushi.rights import PRINCIPALS
+
+from gateway.assertion_keys import AssertionKeys
+from gateway.clients import ClientRegistry, FileRegistrations, MongoRegistrations
+from gateway.domain.collect import Collector
+from gateway.domain.redeem import Redeemer
+from gateway.domain.start_login import LoginStarter
+from gateway.domain.sweep import BATCH, Sweeper
+from gateway.domain.verdicts import Verdicts
+from gateway.events import Events
+from gateway.facts import PublishedFacts
+from gateway.id_tokens import read_id_token_keys
+from gateway.metrics import CountedFacts
+from gateway.peers import ChallengePeer, PseudonymPeer
+from gateway.settings import GatewaySettings
+from gateway.store import AssertionIds, StoredLogins
+from gateway.waiting import WaitingBrowsers
+from gateway.web.edge import application
+from gateway.web.parts import Parts
+
+SERVICE = "gateway"
+_READINESS_SECONDS = 1.0
+_SWEEP_MINUTES = 0.1
+
+
+def build(settings: GatewaySettings) -> list[Part]:
+    """Makes the parts; nothing is connected before they start."""
+    clock, hour = SystemClock(), settings.hour
+    tls = TlsFiles.of(settings)
+    telemetry = Telemetry(SERVICE, settings.otlp_endpoint, ratio=settings.trace_ratio)
+    health = Health()
+    signing_key, signers = load_signing_key(settings.signing_key), read_signers(settings.signers)
+    sector_key = read_secret(settings.sector_secret)
+
+    audit_purge = channel(settings.audit_purge_target, tls, server_name="audit-purge")
+    challenge = channel(settings.challenge_target, tls, server_name="challenge")
+    pseudonym = channel(settings.pseudonym_target, tls, server_name="pseudonym")
+    custody = Custody(
+        service=SERVICE,
+        secret=read_secret(settings.service_secret),
+        signing_key=signing_key,
+        signers=signers,
+        hour=hour,
+        clock=clock,
+        source=RpcShareSource(audit_purge),
+        receives=True,
+    )
+    store = Store(
+        uri=settings.mongodb_uri,
+        client_pem=settings.mongodb_client_pem,
+        ca=settings.tls_ca,
+        database=PRINCIPALS[SERVICE].database,
+        service=SERVICE,
+        custody=custody,
+        clock=clock,
+    )
+    codec = EventCodec(service=SERVICE, signing_key=signing_key, signers=signers, custody=custody)
+    bus = Bus(settings, codec, telemetry, health)
+    registrations = (
+        FileRegistrations(settings.clients_file)
+        if settings.clients_file
+        else MongoRegistrations(store.connect()["clients"])
+    )
+    clients = ClientRegistry(registrations)
+    logins = StoredLogins(store.collection("logins"), hour=hour, instance=settings.instance)
+    challenges = ChallengePeer(challenge)
+    facts = CountedFacts(PublishedFacts(bus), telemetry)
+    verdicts = Verdicts(logins, challenges, facts, clock, hour)
+    waiting = WaitingBrowsers()
+    Events(verdicts, waiting.wake, clock).subscribe(bus)
+    sweeper = Sweeper(logins, challenges, verdicts, clock, hour)
+    assertion_keys = AssertionKeys()
+    origin = "{0.scheme}://{0.netloc}".format(urlsplit(settings.issuer))
+    parts = Parts(
+        issuer=settings.issuer,
+        origin=origin,
+        test_card_url=settings.test_card_url if settings.test_mode else None,
+        network_key=read_secret(settings.network_hint_key) if settings.network_hint_key else None,
+        trusted_proxies=settings.trusted_proxies,
+        clock=clock,
+        hour=hour,
+        keys=custody,
+        clients=clients,
+        logins=logins,
+        challenges=challenges,
+        facts=facts,
+        starter=LoginStarter(
+            logins=logins,
+            challenges=challenges,
+            facts=facts,
+            keys=custody,
+            sector_key=sector_key,
+            app_link_base=settings.app_link_base,
+            return_base=f"{origin}/return",
+            clock=clock,
+            hour=hour,
+            random=os.urandom,
+        ),
+        collector=Collector(
+            logins=logins,
+            pseudonyms=PseudonymPeer(pseudonym),
+            facts=facts,
+            keys=custody,
+            find_client=clients.find,
+            sector_key=sector_key,
+            issuer=settings.issuer,
+            clock=clock,
+            hour=hour,
+            random=os.urandom,
+        ),
+        redeemer=Redeemer(logins=logins, keys=custody, clock=clock, hour=hour, random=os.urandom),
+        verdicts=verdicts,
+        waiting=waiting,
+        assertion_keys=assertion_keys,
+        assertion_ids=AssertionIds(
+            store.collection("assertion_ids"),
+            key=hkdf(sector_key, b"", b"shirushi assertion ids v1"),
+            hour=hour,
+            clock=clock,
+        ),
+        id_tokens=read_id_token_keys(settings.id_token_keys),
+    )
+    public = HttpServer(
+        application(parts),
+        settings.public_host,
+        settings.public_port,
+        settings.public_tls_certificate,
+        settings.public_tls_key,
+        name="oidc",
+    )
+    return [
+        ManagementServer(settings.management_host, settings.management_port, telemetry, health),
+        audit_purge,
+        challenge,
+        pseudonym,
+        custody,
+        Task("readiness", partial(_follow_readiness, custody, health)),
+        store,
+        clients,
+        assertion_keys,
+        bus,
+        Task("sweeper", partial(_sweep_forever, sweeper, hour.minutes(_SWEEP_MINUTES))),
+        public,
+    ]
+
+
+async def _follow_readiness(custody: Custody, health: Health) -> None:
+    """Lets /readyz say when the current epoch has no key, as after a long absence of audit-purge."""
+    while True:
+        health.ready("keys", custody.ready, "the current epoch has no key")
+        await asyncio.sleep(_READINESS_SECONDS)
+
+
+async def _sweep_forever(sweeper: Sweeper, pause: float) -> None:
+    while True:
+        try:
+            handled = await sweeper.sweep()
+        except Unavailable as error:
+            log.get_logger().warning("sweep_waiting", reason=error.reason)
+            handled = 0
+        if handled < BATCH:
+            await asyncio.sleep(pause)
+
+
+def main() -> None:
+    """Reads the settings and runs the service until it is told to stop."""
+    settings = parse_or_exit(GatewaySettings)
+    log.configure(SERVICE, settings.log_level, settings.instance)
+    run(partial(build, settings), drain_seconds=settings.drain_seconds)

@@ -1,0 +1,120 @@
+"""Checks the signature of a client assertion with the client's registered keys, inline or behind `jwks_uri`."""
+
+import asyncio
+import time
+from typing import Any
+
+import aiohttp
+import msgspec
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, KeySet, RSAKey
+from joserfc.registry import Header
+
+from gateway.domain.client import Client
+from gateway.domain.client_assertion import ALGORITHMS, invalid_client
+
+MAX_JWKS_BYTES = 64 * 1024
+JWKS_LIFE_SECONDS = 600.0
+# An unknown key id may be a rotation, and may be an attempt to make us fetch for ever.
+JWKS_REFETCH_SECONDS = 10.0
+FETCH_SECONDS = 5.0
+MIN_RSA_BITS = 2048
+
+
+class AssertionKeys:
+    """Keeps parsed keys by client; a runtime part for the session that fetches `jwks_uri`."""
+
+    name = "assertion-keys"
+
+    def __init__(self) -> None:
+        self._parsed: dict[str, tuple[object, float, KeySet]] = {}
+        self._session: aiohttp.ClientSession | None = None
+        self._fetching: dict[str, asyncio.Lock] = {}
+
+    async def start(self) -> None:
+        """Opens the session."""
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=FETCH_SECONDS))
+
+    async def stop(self) -> None:
+        """Closes the session."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def verified_claims(self, client: Client, assertion: str) -> dict[str, Any]:
+        """Returns the claims of an assertion that the client has signed.
+
+        Raises:
+            OAuthError: invalid_client, naming the rule.
+        """
+        keys = await self._keys(client, JWKS_LIFE_SECONDS)
+        try:
+            return self._decode(assertion, keys)
+        except (JoseError, ValueError, TypeError, KeyError):
+            if client.jwks_uri is None:
+                raise invalid_client("client_assertion: not signed with a registered key") from None
+        keys = await self._keys(client, JWKS_REFETCH_SECONDS)
+        try:
+            return self._decode(assertion, keys)
+        except (JoseError, ValueError, TypeError, KeyError):
+            raise invalid_client("client_assertion: not signed with a registered key") from None
+
+    def _decode(self, assertion: str, keys: KeySet) -> dict[str, Any]:
+        token = jwt.decode(assertion, keys, algorithms=list(ALGORITHMS))
+        _check_type(token.header)
+        return dict(token.claims)
+
+    async def _keys(self, client: Client, life: float) -> KeySet:
+        source: object = client.jwks_uri or id(client.jwks)
+        known = self._parsed.get(client.client_id)
+        if known is not None and known[0] == source and (client.jwks_uri is None or time.monotonic() - known[1] < life):
+            return known[2]
+        if client.jwks_uri is None:
+            keys = _key_set(client.jwks or {})
+        else:
+            async with self._fetching.setdefault(client.client_id, asyncio.Lock()):
+                known = self._parsed.get(client.client_id)
+                if known is not None and known[0] == source and time.monotonic() - known[1] < life:
+                    return known[2]
+                keys = _key_set(await self._fetch(client.jwks_uri))
+        self._parsed[client.client_id] = (source, time.monotonic(), keys)
+        return keys
+
+    async def _fetch(self, uri: str) -> dict[str, Any]:
+        if self._session is None:
+            raise invalid_client("jwks_uri cannot be read")
+        try:
+            async with self._session.get(uri, allow_redirects=False) as response:
+                body = await response.content.read(MAX_JWKS_BYTES + 1)
+                if response.status != 200 or len(body) > MAX_JWKS_BYTES:  # noqa: PLR2004 - HTTP's own number
+                    raise invalid_client("jwks_uri cannot be read")
+                decoded = msgspec.json.decode(body)
+        except (aiohttp.ClientError, TimeoutError, msgspec.MsgspecError, UnicodeError):
+            raise invalid_client("jwks_uri cannot be read") from None
+        return decoded if isinstance(decoded, dict) else {}
+
+
+def _key_set(jwks: dict[str, Any]) -> KeySet:
+    entries = jwks.get("keys")
+    keys: list[ECKey | RSAKey] = []
+    for entry in entries if isinstance(entries, list) else []:
+        try:
+            if entry.get("kty") == "EC" and entry.get("crv") == "P-256":
+                keys.append(ECKey.import_key(entry))
+            elif entry.get("kty") == "RSA":
+                key = RSAKey.import_key(entry)
+                if key.public_key.key_size >= MIN_RSA_BITS:
+                    keys.append(key)
+        except (JoseError, ValueError, TypeError, AttributeError, KeyError):
+            # One key that cannot be read does not take the others away.
+            continue
+    if not keys:
+        raise invalid_client("the client has no usable key registered")
+    return KeySet(keys)
+
+
+def _check_type(header: Header) -> None:
+    # RFC 7523 leaves typ open; a token made for something else says so here.
+    typ = str(header.get("typ", "JWT")).lower()
+    if typ not in ("jwt", "client-authentication+jwt"):
+        raise ValueError("wrong type")

@@ -1,0 +1,73 @@
+"""`gateway clients list | add FILE | remove CLIENT_ID`: keeps the registry of relying parties in MongoDB."""
+
+import argparse
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from kit.settings import parse_or_exit
+from pymongo import AsyncMongoClient
+from pymongo.errors import PyMongoError
+from shirushi.rights import PRINCIPALS
+
+from gateway.clients import FileRegistrations, MongoRegistrations
+from gateway.domain.client import RegistrationError
+from gateway.settings import GatewaySettings
+
+
+def clients(argv: list[str]) -> None:
+    """Runs one command and exits: 0 done, 1 refused or not there, 2 wrong usage."""
+    parser = argparse.ArgumentParser(prog="python -m gateway clients", description="The registry of relying parties.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="print every registration as JSON, one a line")
+    adding = commands.add_parser("add", help="register the clients of a YAML or JSON file, or replace them")
+    adding.add_argument("file", type=Path)
+    removing = commands.add_parser("remove", help="remove a client; its logins under way end as refused")
+    removing.add_argument("client_id")
+    arguments = parser.parse_args(argv)
+    settings = parse_or_exit(GatewaySettings, [])
+    try:
+        raise SystemExit(asyncio.run(_run(settings, arguments)))
+    except PyMongoError as error:
+        sys.stderr.write(f"MongoDB does not answer ({type(error).__name__})\n")
+        raise SystemExit(1) from None
+
+
+async def _run(settings: GatewaySettings, arguments: argparse.Namespace) -> int:
+    options: dict[str, Any] = {}
+    if settings.mongodb_client_pem is not None:
+        options = {
+            "tls": True,
+            "tlsCertificateKeyFile": str(settings.mongodb_client_pem),
+            "tlsCAFile": str(settings.tls_ca),
+            "authMechanism": "MONGODB-X509",
+            "authSource": "$external",
+        }
+    async with AsyncMongoClient[dict[str, Any]](
+        settings.mongodb_uri, serverSelectionTimeoutMS=5000, **options
+    ) as client:
+        registry = MongoRegistrations(client[PRINCIPALS["gateway"].database]["clients"])
+        match arguments.command:
+            case "list":
+                for registration in await registry.read():
+                    sys.stdout.write(json.dumps(registration, ensure_ascii=False) + "\n")
+            case "add":
+                return await _add(registry, arguments.file)
+            case "remove":
+                if not await registry.remove(arguments.client_id):
+                    sys.stderr.write("no client is registered under that id\n")
+                    return 1
+    return 0
+
+
+async def _add(registry: MongoRegistrations, file: Path) -> int:
+    for registration in await FileRegistrations(file).read():
+        try:
+            client = await registry.add(registration)
+        except RegistrationError as error:
+            sys.stderr.write(f"refused: {error}\n")
+            return 1
+        sys.stdout.write(f"registered {client.client_id}\n")
+    return 0

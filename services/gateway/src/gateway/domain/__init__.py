@@ -1,0 +1,1 @@
+"""What the gateway decides: plain values in, plain values out."""

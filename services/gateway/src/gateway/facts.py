@@ -1,0 +1,47 @@
+"""What the gateway publishes."""
+
+from kit.bus import Publisher
+from shirushi.bus.v1 import envelope_pb2 as bus
+from shirushi.gateway.v1 import events_pb2 as pb
+from shirushi.verifier.v1 import events_pb2 as verifier
+
+from gateway.domain.login import State
+from gateway.domain.ports import Stored
+
+
+class PublishedFacts:
+    """See `gateway.domain.ports.Facts`."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+
+    async def requested(self, stored: Stored) -> None:
+        """Publishes LoginRequested."""
+        login = stored.login
+        message = pb.LoginRequested(
+            client_id=login.client_id, scopes=login.scopes, requested_at_ms=int(login.requested_at * 1000)
+        )
+        await self._publisher.publish(bus.EVENT_TYPE_LOGIN_REQUESTED, stored.login_id, stored.epoch, message)
+
+    async def progressed(self, stored: Stored) -> None:
+        """Publishes LoginProgressed."""
+        await self._publisher.publish(
+            bus.EVENT_TYPE_LOGIN_PROGRESSED, stored.login_id, stored.epoch, pb.LoginProgressed()
+        )
+
+    async def concluded(self, stored: Stored) -> None:
+        """Publishes LoginConcluded."""
+        login = stored.login
+        message = pb.LoginConcluded(
+            requested_at_ms=int(login.requested_at * 1000), concluded_at_ms=int(login.concluded_at * 1000)
+        )
+        match stored.state:
+            case State.REDEEMED:
+                message.completed.SetInParent()
+            case State.REFUSED:
+                message.refused.reason = verifier.Reason.ValueType(login.reason)
+            case State.EXPIRED:
+                message.expired.stage = pb.Stage.ValueType(login.stage)
+            case _:
+                raise ValueError("a login without an outcome is not concluded")
+        await self._publisher.publish(bus.EVENT_TYPE_LOGIN_CONCLUDED, stored.login_id, stored.epoch, message)

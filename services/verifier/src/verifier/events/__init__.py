@@ -1,0 +1,1 @@
+"""Translates between facts on the bus and the domain."""

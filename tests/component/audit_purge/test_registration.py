@@ -1,0 +1,46 @@
+import pytest
+from audit_purge.registration import Registration
+from kit.errors import Unavailable
+
+
+def missing(health):
+    return health.missing().get("registration", "")
+
+
+async def test_a_keeper_registers_its_chain_before_it_is_one(keeper, registry, health):
+    part = Registration(keeper, registry, health)
+    assert not part.is_keeper()
+    assert missing(health)
+    await part.start()
+    assert part.is_keeper()
+    assert not missing(health)
+    ((chain_id, first_epoch, public),) = registry.registered
+    assert (chain_id, first_epoch) == (keeper.chain_id, keeper.first_epoch)
+    assert public == keeper.commitments()[0]
+    await part.stop()
+
+
+@pytest.mark.parametrize("fault", ["taken", "away"])
+async def test_a_keeper_that_cannot_register_waits(keeper, registry, health, fault):
+    setattr(registry, fault, True)
+    part = Registration(keeper, registry, health)
+    with pytest.raises(Unavailable):
+        await part.start()
+    assert not part.is_keeper()
+    assert missing(health)
+
+
+async def test_a_keeper_whose_chain_was_replaced_stops_being_one_until_it_is_renewed(registration, registry, health):
+    registry.taken = True
+    await registration.renew()
+    assert not registration.is_keeper()
+    assert missing(health)
+    registry.taken = False
+    await registration.renew()
+    assert registration.is_keeper()
+
+
+async def test_a_keeper_works_on_while_the_database_is_away(registration, registry):
+    registry.away = True
+    await registration.renew()
+    assert registration.is_keeper()

@@ -1,0 +1,19 @@
+"""Says why something was refused."""
+
+import pytest
+from verifier.domain.ocsp import Unusable
+from verifier.domain.refusal import Refusal
+
+
+def reason_of(call, *arguments, **named):
+    """The reason of the refusal that a call must end in."""
+    with pytest.raises(Refusal) as refused:
+        call(*arguments, **named)
+    return refused.value.reason
+
+
+def problem_of(call, *arguments, **named):
+    """Why an OCSP response is of no use."""
+    with pytest.raises(Unusable) as unusable:
+        call(*arguments, **named)
+    return unusable.value.problem
