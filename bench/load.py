@@ -15,11 +15,12 @@ from processes import Usage, cpu_between, snapshot
 from report import tables, write
 from sandbox.driver import LoginResult, chips, connected
 from sandbox.rp.clients import BENCH
+from sandbox.state import State
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PAGE = CHECKOUT / "docs" / "benchmarks.md"
 SHIRUSHI = Path(sys.executable).with_name("shirushi")
-SETTLE_SECONDS = 3.0
+SETTLE_SECONDS = 5.0
 
 
 @dataclass
@@ -108,8 +109,10 @@ def line(level: Level) -> str:
 async def bench(addresses, options):
     state = Path(addresses["state"])
     run = state / "run"
+    before = snapshot(run)
     await asyncio.sleep(SETTLE_SECONDS)
     idle = snapshot(run)
+    background = {name: ms / SETTLE_SECONDS / 10 for name, ms in cpu_between(before, idle).items()}
     levels = []
     async with connected(addresses) as driver:
         people = cycle(chips(driver, addresses, None, options.people))
@@ -127,13 +130,13 @@ async def bench(addresses, options):
         if half > 0:
             level = Level(f"half load, {half:.0f} a second", 0)
             levels.append(await measure(level, run, lambda level: open_loop(login, level, options.seconds * 2, half)))
-    return idle, levels
+    return idle, background, levels
 
 
 def running_addresses():
     """The addresses of a sandbox that is up, or None."""
-    run = CHECKOUT / ".sandbox" / "run"
-    return json.loads((run / "addresses.json").read_text()) if (run / "ready").exists() else None
+    state = State.default()
+    return json.loads(state.addresses.read_text()) if state.ready.exists() else None
 
 
 def main():
@@ -151,11 +154,11 @@ def main():
         subprocess.run([SHIRUSHI, "up", "--detach"], check=True)
         addresses, own = running_addresses(), True
     try:
-        idle, levels = uvloop.run(bench(addresses, options))
+        idle, background, levels = uvloop.run(bench(addresses, options))
     finally:
         if own:
             subprocess.run([SHIRUSHI, "down"], check=False)
-    text = tables(idle, levels, options)
+    text = tables(idle, background, levels, options)
     print(text)
     if not options.no_write:
         write(PAGE, text)

@@ -56,18 +56,21 @@ def cost(levels):
     return best, table(["process", "CPU ms a login"], rows)
 
 
-def memory(idle, levels):
+def memory(idle, background, levels):
     loaded = {}
     for level in levels:
         for name, usage in level.after.items():
             loaded[name] = max(loaded.get(name, 0.0), usage.rss_mb)
     order = {name: index for index, name in enumerate([*SERVICES, *STORES])}
     names = sorted(idle, key=lambda name: (order.get(kind(name), len(order)), name))
-    rows = [[name, f"{idle[name].rss_mb:.0f}", f"{loaded.get(name, 0.0):.0f}"] for name in names]
-    return table(["process", "idle, MB", "loaded, MB"], rows)
+    rows = [
+        [name, f"{idle[name].rss_mb:.0f}", f"{loaded.get(name, 0.0):.0f}", f"{background.get(kind(name), 0.0):.1f}"]
+        for name in names
+    ]
+    return table(["process", "idle, MB", "loaded, MB", "CPU when idle, % of a core"], rows)
 
 
-def tables(idle, levels, options):
+def tables(idle, background, levels, options):
     best, costs = cost(levels)
     facts = "; ".join(f"{name}: {value}" for name, value in machine().items())
     return f"""Measured {datetime.now(UTC):%Y-%m-%d} on one machine that runs everything, load generator included. {facts}.
@@ -80,9 +83,9 @@ Where the CPU goes at {best.name}:
 
 {costs}
 
-Resident memory:
+Resident memory, and what each costs when nobody logs in (this is part of every figure above):
 
-{memory(idle, levels)}
+{memory(idle, background, levels)}
 """
 
 

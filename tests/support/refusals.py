@@ -1,7 +1,7 @@
 """Says why something was refused."""
 
 import pytest
-from verifier.domain.ocsp import Unusable
+from verifier.domain.ocsp_responder import Unusable
 from verifier.domain.refusal import Refusal
 
 
@@ -17,3 +17,11 @@ def problem_of(call, *arguments, **named):
     with pytest.raises(Unusable) as unusable:
         call(*arguments, **named)
     return unusable.value.problem
+
+
+def end_of(call, *arguments, **named):
+    """What a call ends in: its result, or the refusal as an object; anything else is raised."""
+    try:
+        return call(*arguments, **named)
+    except (Refusal, Unusable) as answer:
+        return answer

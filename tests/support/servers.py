@@ -18,6 +18,8 @@ from sandbox.ports import free_ports
 from sandbox import pki as sandbox_pki
 from sandbox.kafka import Kafka
 
+from tests.support.drilled import Drilled, drilled
+
 S = TypeVar("S", bound=ServiceSettings)
 
 
@@ -115,3 +117,10 @@ def real_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServe
 
 async def _ready(servers: RealServers) -> None:
     await asyncio.gather(servers.kafka.ready(), servers.mongo.ready())
+
+
+@pytest.fixture(scope="session")
+def sandbox_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drilled]:
+    """A whole sandbox, one replica of everything, for tests that leave it as they found it."""
+    with drilled(tmp_path_factory.mktemp("sandbox")) as running:
+        yield running

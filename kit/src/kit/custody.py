@@ -67,9 +67,7 @@ class _EpochKeys:
 
 def sealing_statement_message(service: str, epoch: int, chain_id: bytes, public_key: bytes) -> bytes:
     """Returns what a service signs to publish a sealing key."""
-    return length_prefixed(
-        b"shirushi sealing key v1", service.encode(), struct.pack(">I", epoch), chain_id, public_key
-    )
+    return length_prefixed(b"shirushi sealing key v1", service.encode(), struct.pack(">I", epoch), chain_id, public_key)
 
 
 class Custody:
@@ -321,7 +319,7 @@ class Custody:
                 await self.refresh()
             except Unavailable as error:
                 _log.warning("custody_refresh_failed", reason=error.reason)
-            except Exception:
+            except Exception:  # noqa: BLE001 - whatever it is, the loop goes on
                 # A refusal (another chain registered meanwhile, say) is gone by the next round or shows in readiness.
                 _log.exception("custody_refresh_failed", reason="error")
 

@@ -8,7 +8,7 @@ import os
 import re
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Generic, TypeVar
 
@@ -48,13 +48,18 @@ class OpenedEvent(Generic[M]):
     login_id: bytes
     epoch: int
     sender: str
-    message: M
+    # Whoever prints an event in a traceback shall not print what it says.
+    message: M = field(repr=False)
+
+
+def type_of(message_class: type[Message]) -> int:
+    """Returns the event type that carries a message class: LoginRequested is EVENT_TYPE_LOGIN_REQUESTED."""
+    return _type_of_name(message_class.DESCRIPTOR.name)
 
 
 @cache
-def type_of(message_class: type[Message]) -> int:
-    """Returns the event type that carries a message class: LoginRequested is EVENT_TYPE_LOGIN_REQUESTED."""
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", message_class.DESCRIPTOR.name).upper()
+def _type_of_name(name: str) -> int:
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper()
     return bus.EventType.Value(f"EVENT_TYPE_{words}")
 
 
@@ -109,19 +114,19 @@ class EventCodec:
         """Returns an envelope that travels inside another; raises like `seal`."""
         return await self._seal(self._inner, type_, login_id, epoch, message)
 
-    def open_(self, raw: bytes, message_class: type[M], type_: int | None = None) -> OpenedEvent[M]:
-        """Opens a record that is to carry a message of this class; the class decides the type unless it is given.
+    def open_(self, raw: bytes, message_class: type[M]) -> OpenedEvent[M]:
+        """Opens a record that is to carry a message of this class; the class decides the type.
 
         Raises:
             EventRejected: it can never be handled.
             KeyGone: its epoch is over.
             Unavailable: its epoch's key is not there yet.
         """
-        return self._open(self._topics, raw, message_class, type_)
+        return self._open(self._topics, raw, message_class)
 
     def open_inner(self, raw: bytes, message_class: type[M]) -> OpenedEvent[M]:
         """Opens an envelope that travelled inside another; raises like `open_`."""
-        return self._open(self._inner, raw, message_class, None)
+        return self._open(self._inner, raw, message_class)
 
     async def _seal(
         self, topics: Mapping[int, rights.Topic], type_: int, login_id: bytes, epoch: int, message: Message
@@ -148,10 +153,8 @@ class EventCodec:
         envelope.signature = crypto.sign(self._signing_key, signature_message(envelope))
         return envelope.SerializeToString()
 
-    def _open(
-        self, topics: Mapping[int, rights.Topic], raw: bytes, message_class: type[M], wanted: int | None
-    ) -> OpenedEvent[M]:
-        type_ = type_of(message_class) if wanted is None else wanted
+    def _open(self, topics: Mapping[int, rights.Topic], raw: bytes, message_class: type[M]) -> OpenedEvent[M]:
+        type_ = type_of(message_class)
         topic = topics[type_]
         envelope = _decode(raw)
         if envelope.version != VERSION:

@@ -148,7 +148,8 @@ async def call(method: Callable[..., Awaitable[R]], request: object, timeout: fl
         ShirushiError: the peer refused, with its code and text; code INTERNAL and no text where it failed.
     """
     try:
-        return await method(request, timeout=timeout)
+        # A peer that is being restarted is waited for: the caller sees a slow answer instead of an error.
+        return await method(request, timeout=timeout, wait_for_ready=True)
     except grpc.aio.AioRpcError as error:
         raise _translated(error) from None
     except grpc.aio.UsageError:

@@ -96,10 +96,15 @@ def derive_key_pair(seed: bytes) -> SealingPrivateKey:
     return SealingPrivateKey(seed)
 
 
-def info(version: int, type: str, sender: str, receiver: str, epoch: int, login_id: bytes) -> bytes:  # noqa: A002
+def info(version: int, type: str, sender: str, receiver: str, epoch: int, login_id: bytes) -> bytes:  # noqa: A002, PLR0917
     """Returns the HPKE info that ties a ciphertext to its place: a payload opens only where and for whom it was made."""
     return length_prefixed(
-        struct.pack(">I", version), type.encode(), sender.encode(), receiver.encode(), struct.pack(">I", epoch), login_id
+        struct.pack(">I", version),
+        type.encode(),
+        sender.encode(),
+        receiver.encode(),
+        struct.pack(">I", epoch),
+        login_id,
     )
 
 

@@ -2,12 +2,16 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from html import unescape
 from http import HTTPStatus
 from urllib.parse import urljoin
 
 import aiohttp
+
+from sandbox.patience import AWAY, Away, patiently
 
 USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0 Safari/537.36"
 MOST_REDIRECTS = 12
@@ -74,10 +78,15 @@ class Browser:
         self._cookies: dict[str, str] = {}
 
     async def get(self, url: str) -> Page:
-        """One request, no redirect followed."""
+        """One request, no redirect followed; reloaded while the server is away."""
+        return await patiently(partial(self._get_once, url))
+
+    async def _get_once(self, url: str) -> Page:
         async with self._session.get(url, headers=self._headers(), allow_redirects=False) as response:
             for cookie in response.headers.getall("Set-Cookie", ()):
                 self._keep(cookie)
+            if response.status in AWAY:
+                raise Away
             if HTTPStatus.MULTIPLE_CHOICES <= response.status < HTTPStatus.BAD_REQUEST:
                 return Page(url, response.status, "", urljoin(url, response.headers["Location"]))
             return Page(url, response.status, await response.text())
@@ -95,12 +104,18 @@ class Browser:
             url = page.location
         raise BrowserError("The redirects do not end.")
 
-    async def first_event(self, url: str) -> str | None:
-        """Waits on a stream of server-sent events for the first that says something; None if it ends before."""
-        async with self._session.get(url, headers=self._headers()) as response:
-            async for line in response.content:
-                if line.startswith(b"data:"):
-                    return line[5:].strip().decode()
+    async def await_event(self, url: str, name: str) -> str | None:
+        """Waits on a stream of server-sent events for the first of this name; None if the stream ends before."""
+        # The server may go away at any time: the page is loaded again then.
+        with suppress(aiohttp.ClientConnectionError, aiohttp.ClientPayloadError):
+            async with self._session.get(url, headers=self._headers()) as response:
+                event = "message"
+                async for line in response.content:
+                    field, _, value = line.decode().strip().partition(":")
+                    if field == "event":
+                        event = value.strip()
+                    elif field == "data" and event == name:
+                        return value.strip()
         return None
 
     def _headers(self) -> dict[str, str]:

@@ -19,7 +19,7 @@ from rich.console import Console
 from sandbox import show
 from sandbox.instances import MOST_REPLICAS
 from sandbox.ports import Ports, PortTaken
-from sandbox.process import ProcessDied, read_pid_file, stop_leftovers
+from sandbox.process import ProcessDied, read_pid_file, stop_leftovers, wait_gone
 from sandbox.readiness import NotReady
 from sandbox.state import AlreadyRunning, State
 
@@ -60,10 +60,8 @@ def down() -> None:
     pid = read_pid_file(state.supervisor_pid)
     if pid is not None:
         os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + _DOWN_SECONDS
         with progress.status("stopping"):
-            while read_pid_file(state.supervisor_pid) == pid and time.monotonic() < deadline:
-                time.sleep(0.05)
+            wait_gone(pid, _DOWN_SECONDS)
     left = stop_leftovers(state.run)
     if left:
         progress.print(f"killed what did not stop: {', '.join(left)}")
@@ -131,7 +129,7 @@ def login(
                 asyncio.run(coroutine)
             show.logins(out, results)
     except (LookupError, ValueError) as error:
-        progress.print(f"{error}")
+        progress.print(f"{error}", soft_wrap=True)
         raise typer.Exit(2) from None
     raise typer.Exit(0 if all(result.outcome == "completed" for result in results) else 1)
 
@@ -160,7 +158,7 @@ def _run(state: State, replicas: int, hour: Hour, log_level: str) -> int:
         progress.print(f"a port setting is wrong: {error}")
         return 2
     except (PortTaken, ProcessDied, NotReady, KafkaUnavailable, MongoUnavailable, TimeoutError) as error:
-        progress.print(f"\n{error}", markup=False)
+        progress.print(f"\n{error}", markup=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -225,7 +223,7 @@ def _follow(log: Path, until: Callable[[], bool]) -> None:
         while True:
             done = until()
             if text := file.read():
-                progress.print(text, end="", markup=False)
+                progress.print(text, end="", markup=False, soft_wrap=True)
             if done:
                 return
             time.sleep(0.1)

@@ -19,6 +19,7 @@ from sandbox import cards
 from sandbox.browser import Browser, BrowserError, Page
 from sandbox.ca import authority
 from sandbox.lean_rp import Attempt, LeanRp, RefusedError
+from sandbox.patience import Away
 from sandbox.phone.client import ApiError, Asked, Consent, Phone
 from sandbox.phone.messages import ATTRIBUTE_NAMES, SheetError
 from sandbox.phone.scan import ScanError, scan
@@ -27,7 +28,6 @@ from sandbox.rp.clients import BENCH
 
 Transport = Literal["app_link", "qr"]
 PATIENCE_SECONDS = 60.0
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 0.5
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Driver:
             return LoginResult(None, rp, refused.description or refused.error, watch.steps, refused.error)
         except (ApiError, BrowserError, ScanError, SheetError, UntrustedKeyError, cards.WrongPinError) as error:
             return LoginResult(None, rp, "failed", watch.steps, str(error))
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except (aiohttp.ClientError, Away, TimeoutError) as error:
             return LoginResult(None, rp, "failed", watch.steps, f"{type(error).__name__} {error}".strip())
         return LoginResult(claims["sub"], rp, "completed", watch.steps, claims=claims)
 
@@ -166,21 +166,11 @@ class Driver:
 
 async def _await_response(browser: Browser, url: str, is_response: Callable[[str], bool]) -> str:
     """Does what the waiting page's script does, until it leads on to the relying party."""
-    pause = FIRST_PAUSE_SECONDS
     while True:
-        try:
-            page = await browser.follow(url, is_response)
-            if page.location is not None:
-                return page.location
-            if page.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-                url = await _next_address(browser, page) or url
-                continue
-        except aiohttp.ClientConnectionError:
-            # A replica that has just died; a person would reload, and reach another.
-            page = None
-        if page is None or page.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+        page = await browser.follow(url, is_response)
+        if page.location is not None:
+            return page.location
+        url = await _next_address(browser, page) or url
 
 
 async def _next_address(browser: Browser, page: Page) -> str | None:
@@ -188,7 +178,7 @@ async def _next_address(browser: Browser, page: Page) -> str | None:
     if page.status >= HTTPStatus.BAD_REQUEST:
         raise BrowserError(f"The login stopped at a page with status {page.status}.")
     follow = page.follow()
-    told = await browser.first_event(f"{follow}/events")
+    told = await browser.await_event(f"{follow}/events", "go")
     return f"{follow}/{told}" if told else None
 
 

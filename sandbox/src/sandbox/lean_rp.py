@@ -5,6 +5,8 @@ import hashlib
 import json
 import time
 from dataclasses import dataclass, field
+from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any
@@ -13,6 +15,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import aiohttp
 from joserfc import jwt
 
+from sandbox.patience import AWAY, Away, patiently
 from sandbox.rp.clients import BENCH, BENCH_REDIRECT_URI, load_key
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -80,12 +83,9 @@ class LeanRp:
             raise RefusedError("state_mismatch", None)
         if "error" in query:
             raise RefusedError(query["error"], query.get("error_description"))
-        token = await self._token(query["code"], attempt)
+        token = await patiently(partial(self._token, query["code"], attempt))
         identity = _payload(token["id_token"])
-        headers = {"Authorization": f"Bearer {token['access_token']}"}
-        async with self._session.get(f"{self._base}/userinfo", headers=headers) as response:
-            response.raise_for_status()
-            claims: dict[str, Any] = await response.json()
+        claims = await patiently(partial(self._userinfo, token["access_token"]))
         # The signature is not looked at: TLS to the issuer stands for it (OpenID Connect Core §3.1.3.7, point 6).
         if identity["nonce"] != attempt.nonce or identity["sub"] != claims["sub"]:
             raise RefusedError("id_token_mismatch", None)
@@ -110,10 +110,21 @@ class LeanRp:
             "client_assertion": jwt.encode({"alg": "ES256", "kid": self._key.kid}, claims, self._key),
         }
         async with self._session.post(f"{self._base}/token", data=form) as response:
+            if response.status in AWAY:
+                raise Away
             answer: dict[str, Any] = await response.json()
-            if response.status != 200:
+            if response.status != HTTPStatus.OK:
                 raise RefusedError(answer.get("error", "token"), answer.get("error_description"))
             return answer
+
+    async def _userinfo(self, access_token: str) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {access_token}"}
+        async with self._session.get(f"{self._base}/userinfo", headers=headers) as response:
+            if response.status in AWAY:
+                raise Away
+            response.raise_for_status()
+            claims: dict[str, Any] = await response.json()
+            return claims
 
 
 def _payload(token: str) -> dict[str, Any]:

@@ -3,9 +3,12 @@
 import socket
 from collections.abc import Iterable
 from contextlib import closing
+from typing import Annotated
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Port = Annotated[int, Field(ge=1, le=65535)]
 
 _PREFIX = "SHIRUSHI_PORT_"
 
@@ -19,17 +22,17 @@ class Ports(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True)
 
-    gateway: int = Field(8443, description="OpenID Connect and the login pages (HTTPS)")
-    challenge: int = Field(8444, description="the app API (HTTPS)")
-    audit: int = Field(8445, description="purge receipts for auditors (HTTPS)")
-    phone: int = Field(8446, description="the simulated phone (HTTPS)")
-    city: int = Field(8447, description="sample relying party: a childcare app (HTTPS)")
-    bank: int = Field(8448, description="sample relying party: a bank (HTTPS)")
-    jlis: int = Field(8449, description="J-LIS style responder (HTTP)")
-    kafka: int = Field(19092, description="Kafka (mutual TLS)")
-    kafka_controller: int = Field(19093, description="Kafka's own controller (mutual TLS)")
-    mongodb: int = Field(27117, description="MongoDB (mutual TLS)")
-    internal: int = Field(18600, description="first of the ports between services: gRPC, management, replicas")
+    gateway: Port = Field(8443, description="OpenID Connect and the login pages (HTTPS)")
+    challenge: Port = Field(8444, description="the app API (HTTPS)")
+    audit: Port = Field(8445, description="purge receipts for auditors (HTTPS)")
+    phone: Port = Field(8446, description="the simulated phone (HTTPS)")
+    city: Port = Field(8447, description="sample relying party: a childcare app (HTTPS)")
+    bank: Port = Field(8448, description="sample relying party: a bank (HTTPS)")
+    jlis: Port = Field(8449, description="J-LIS style responder (HTTP)")
+    kafka: Port = Field(19092, description="Kafka (mutual TLS)")
+    kafka_controller: Port = Field(19093, description="Kafka's own controller (mutual TLS)")
+    mongodb: Port = Field(27117, description="MongoDB (mutual TLS)")
+    internal: Port = Field(18600, description="first of the ports between services: gRPC, management, replicas")
 
     def internal_port(self, service_number: int, replica: int, use: int) -> int:
         """A port between services: `use` is 0 management, 1 gRPC, 2 a replica's own public port."""

@@ -110,7 +110,7 @@ def stop_leftovers(run_directory: Path) -> list[str]:
         found = read_pid_file(pid_file)
         if found is not None:
             os.kill(found, signal.SIGKILL)
-            _wait_gone(found)
+            wait_gone(found, 5)
             stopped.append(pid_file.stem)
         pid_file.unlink(missing_ok=True)
     return stopped
@@ -142,9 +142,10 @@ def _started_at(pid: int) -> str:
     return "" if fields[0] in "ZX" else fields[19]
 
 
-def _wait_gone(pid: int) -> None:
-    deadline = time.monotonic() + 5
-    while _started_at(pid) and time.monotonic() < deadline:
+def wait_gone(pid: int, seconds: float) -> None:
+    """Return when this process has ended, or after `seconds`."""
+    deadline, started = time.monotonic() + seconds, _started_at(pid)
+    while started and _started_at(pid) == started and time.monotonic() < deadline:
         time.sleep(0.02)
 
 

@@ -73,18 +73,16 @@ class Steps:
 def addresses(console: Console, state: State) -> None:
     """Print where everything is and what to try."""
     at = state.read_addresses()
-    table = Table(box=None, padding=(0, 2), show_header=False)
-    table.add_column(style="bold")
-    table.add_column(style="cyan", no_wrap=True)
-    table.add_column(style="dim")
-    table.add_row("city", at["city"], "sample relying party: a childcare app")
-    table.add_row("bank", at["bank"], "sample relying party: a bank, in another sector")
-    table.add_row("phone", at["phone"], "simulated phone with test cards")
-    table.add_row("gateway", f"{at['issuer']}/.well-known/openid-configuration", "OpenID Connect discovery")
-    table.add_row("app API", f"{at['challenge']}/v1/openapi.yaml", "what a phone app speaks")
-    table.add_row("J-LIS", at["jlis"], "revocation responder; can be made slow, dead or wrong")
-    table.add_row("logs", str(state.logs), "one file a process")
-    console.print(table)
+    for name, address, what in (
+        ("city", at["city"], "sample relying party: a childcare app"),
+        ("bank", at["bank"], "sample relying party: a bank, in another sector"),
+        ("phone", at["phone"], "simulated phone with test cards"),
+        ("gateway", f"{at['issuer']}/.well-known/openid-configuration", ""),
+        ("app API", f"{at['challenge']}/v1/openapi.yaml", "what a phone app speaks"),
+        ("J-LIS", at["jlis"], "revocation responder; can be made slow, dead or wrong"),
+        ("logs", str(state.logs), "one file a process"),
+    ):
+        console.print(f"  [bold]{name:8}[/] [cyan]{address:28}[/] [dim]{what}[/]", soft_wrap=True)
     console.print(
         f"\nTry: open [cyan]{at['city']}[/], press 「マイナンバーカードでログイン」, then テストカードで続ける."
         "\n     or without a browser: [bold].venv/bin/shirushi login --card hanako --rp city[/]"
@@ -166,6 +164,9 @@ def _one_login(console: Console, result: "LoginResult") -> None:
 def _many_logins(console: Console, results: "list[LoginResult]") -> None:
     outcomes = Counter(result.outcome for result in results)
     console.print(", ".join(f"{number} {outcome}" for outcome, number in outcomes.most_common()))
+    reasons = Counter(result.detail for result in results if result.outcome == "failed")
+    for reason, number in reasons.most_common(_READ_ONE_BY_ONE):
+        console.print(f"  {number} failed: {reason}", markup=False, soft_wrap=True)
     times: dict[str, list[float]] = {}
     for result in results:
         for step in result.steps:

@@ -86,7 +86,7 @@ async def test_the_first_conclusion_is_kept(deliver, records, counted):
     await deliver(COMPLETED)
     _, conclusion = await records.read(LOGIN)
     assert conclusion.outcome == "expired"
-    assert counted == [("expired", "recorded"), ("completed", "repeated")]
+    assert counted == [("expired_collect", "recorded"), ("completed", "repeated")]
 
 
 async def test_a_login_costs_two_documents(deliver, store):

@@ -46,7 +46,7 @@ class Service:
         publisher: Publisher = FakeBus(self.deployment.codecs["challenge"], self.hub)
         self.facts = BusFacts(publisher)
         self.dispatch = Dispatch(
-            challenges=SealedChallenges(self.collection),
+            challenges=SealedChallenges(self.collection, clock=self.clock, hour=self.deployment.hour),
             facts=self.facts,
             epoch_keys=CustodyKeys(custody),
             keys=Keys(handle_key=b"h" * 32, network_key=b"n" * 32),

@@ -1,6 +1,7 @@
 """A phone and the app API: the whole path, each refusal with its code, and what the neighbours are told."""
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 from kit.encoding import b64u
@@ -167,10 +168,21 @@ async def test_after_the_deadline_nothing_can_be_read_any_more(service, app):
     login = await service.issue()
     await app.claim(login.link)
     await app.answer()
+    # Whatever the database has kept: the documents are there until its own deadline index comes round.
+    for row in service.collection.rows.values():
+        row.document = replace(row.document, expires_at=T0 + 7200)
     service.clock.advance(3600)
     assert_problem(await app.status(), 410, "challenge_expired")
     assert_problem(await app.answer(), 410, "challenge_expired")
     assert_problem(await app.post("resolve", {"token": login.link}), 410, "challenge_expired")
+
+
+async def test_what_is_kept_for_no_longer_is_as_if_it_had_never_been(service, app):
+    login = await service.issue()
+    await app.claim(login.link)
+    service.clock.advance(601)
+    assert_problem(await app.status(), 404, "challenge_unknown")
+    assert_problem(await app.claim(login.link), 404, "token_unknown")
 
 
 async def test_a_login_whose_keepers_were_lost_is_over(service, app):

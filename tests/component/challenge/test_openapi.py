@@ -15,7 +15,7 @@ from kit.testing.fake_custody import FakeDeployment
 from tests.component.challenge.conftest import SEALED, App, Service
 
 BOUNDED = settings(
-    max_examples=int(os.environ.get("SHIRUSHI_SCHEMATHESIS_EXAMPLES", "25")),
+    max_examples=int(os.environ.get("SHIRUSHI_SCHEMATHESIS_EXAMPLES", "12")),
     deadline=None,
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=list(HealthCheck),

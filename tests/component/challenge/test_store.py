@@ -34,11 +34,15 @@ challenges = st.builds(
 )
 
 
+def sealed(service):
+    return SealedChallenges(service.collection, clock=service.clock, hour=service.deployment.hour)
+
+
 @given(before=challenges, after=challenges)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 async def test_what_is_stored_is_read(service, before, after):
     service.collection.rows.clear()
-    store = SealedChallenges(service.collection)
+    store = sealed(service)
     assert await store.add(before, T0 + 60)
     assert not await store.add(before, T0 + 60)
     stored = await store.find(before.handle)
@@ -52,21 +56,35 @@ async def test_what_is_stored_is_read(service, before, after):
 
 
 async def test_what_is_not_there_is_not_found(service):
-    assert await SealedChallenges(service.collection).find(b"?" * 16) is None
+    assert await sealed(service).find(b"?" * 16) is None
 
 
 async def test_the_death_of_a_key_is_an_expired_challenge(service):
-    login = await service.issue()
-    store = SealedChallenges(service.collection)
+    await service.issue()
+    store = sealed(service)
     [handle] = service.collection.rows
     stored = await store.find(handle)
-    assert stored.challenge.login_id == login.login_id
+    kept = await store.replace(stored, stored.challenge, T0 + 7200)
     service.clock.advance(3600)
     for attempt in (
         store.find(handle),
-        store.replace(stored, stored.challenge, T0),
-        store.add(stored.challenge, T0),
+        store.replace(kept, kept.challenge, T0 + 7200),
+        store.add(kept.challenge, T0 + 7200),
     ):
         with pytest.raises(Refused) as caught:
             await attempt
         assert caught.value.refusal is Refusal.CHALLENGE_EXPIRED
+
+
+async def test_what_was_written_here_is_recalled_once_and_not_for_long(service):
+    store = sealed(service)
+    await service.issue()
+    [handle] = service.collection.rows
+    assert store.recall(handle) is None  # another replica wrote it
+    kept = await store.replace(await store.find(handle), (await store.find(handle)).challenge, T0 + 60)
+    assert store.recall(handle) == kept
+    assert store.recall(handle) is None
+    kept = await store.replace(kept, kept.challenge, T0 + 60)
+    service.clock.advance(61)
+    store.forget()
+    assert store.recall(handle) is None

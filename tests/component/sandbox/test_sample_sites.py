@@ -95,6 +95,13 @@ async def test_a_visitor_is_greeted_with_pseudonym_and_claims(browser, provider)
     assert (await browser.get("/me")).status_code == 401
 
 
+async def test_a_visitor_who_gave_nothing_is_greeted_all_the_same(browser, provider):
+    await log_in(browser, provider)
+    page = (await browser.get("/")).text
+    assert "ようこそ" in page
+    assert provider.sub in page
+
+
 async def test_the_session_has_a_new_name_after_the_login(browser, provider):
     await browser.get("/login")
     before = dict(browser.cookies)

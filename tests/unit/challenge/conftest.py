@@ -26,6 +26,8 @@ class MemoryChallenges:
 
     def __init__(self):
         self.kept = {}
+        self.recent = {}
+        self.reads = 0
         self.until = {}
         self.writes = 0
         self.die_before = self.die_after = 0
@@ -39,7 +41,11 @@ class MemoryChallenges:
         return True
 
     async def find(self, handle):
+        self.reads += 1
         return self.kept.get(handle)
+
+    def recall(self, handle):
+        return self.recent.pop(handle, None)
 
     async def replace(self, stored, challenge, until):
         self.writes += 1

@@ -379,3 +379,25 @@ async def test_a_challenge_without_its_own_sheet_left_is_like_no_challenge(world
     stored = world.challenges.kept[world.issued.handle]
     world.challenges.kept[world.issued.handle] = replace(stored, challenge=replace(stored.challenge, sheets={}))
     await refused_with(Refusal.TOKEN_UNKNOWN, phone.claim(world.dispatch, world.link()))
+
+
+async def test_what_is_recalled_saves_reads_and_decides_nothing_by_itself(world, phone, other_phone):
+    await world.issue()
+    handle = world.issued.handle
+    fresh = world.challenges.kept[handle]
+    world.challenges.recent[handle] = fresh
+    given = await phone.claim(world.dispatch, world.link())
+    assert world.challenges.reads == 0
+    challenge_id = given.challenge.challenge_id
+
+    # Out of date: before the claim. An answer would be refused as not claimed, another claim would be granted.
+    world.challenges.recent[handle] = fresh
+    await phone.answer(world.dispatch, challenge_id, SEALED)
+    world.challenges.recent[handle] = fresh
+    await refused_with(Refusal.ALREADY_ANSWERED, other_phone.claim(world.dispatch, world.link()))
+    # Out of date: the verdict is there, and nothing need be published any more.
+    before_the_verdict = world.challenges.kept[handle]
+    await world.dispatch.post_notice(b"L" * 16, b"notice")
+    world.challenges.recent[handle] = before_the_verdict
+    assert (await phone.answer(world.dispatch, challenge_id, SEALED)).state is State.REFUSED
+    assert len(world.facts.answers) == 1

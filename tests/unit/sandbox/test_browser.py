@@ -49,7 +49,13 @@ async def site():
     async def loop(_):
         return web.Response(status=302, headers={"Location": "/loop"})
 
+    async def events(_):
+        return web.Response(
+            text="retry: 1\n\n: waiting\n\nevent: progress\ndata: claimed\n\nevent: go\ndata: collect\n\n"
+        )
+
     app = web.Application()
+    app.router.add_get("/events", events)
     app.router.add_get("/", start)
     app.router.add_get("/cookie", cookie)
     app.router.add_get("/loop", loop)
@@ -68,3 +74,10 @@ async def test_redirects_are_followed_with_cookies_which_can_end(site):
         assert stopped.location == f"{site}/cookie"
         with pytest.raises(BrowserError):
             await browser.follow(f"{site}/loop")
+
+
+async def test_events_are_waited_for_by_name(site):
+    async with aiohttp.ClientSession() as session:
+        browser = Browser(session)
+        assert await browser.await_event(f"{site}/events", "go") == "collect"
+        assert await browser.await_event(f"{site}/events", "other") is None

@@ -4,7 +4,6 @@ import pytest
 import segno
 from hypothesis import given
 from hypothesis import strategies as st
-
 from sandbox.phone.scan import ScanError, scan
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_#&=:/."

@@ -55,7 +55,9 @@ def attested(issued):
 
     def check(anchors=None, now=NOW, **changes):
         evidence = read_evidence(phone.Answer(**changes).evidence().SerializeToString())
-        check_attestation(evidence, check_message(evidence, issued), jpki.attestation_anchors() if anchors is None else anchors, now)
+        check_attestation(
+            evidence, check_message(evidence, issued), jpki.attestation_anchors() if anchors is None else anchors, now
+        )
 
     return check
 
@@ -89,7 +91,9 @@ def test_what_was_changed_after_the_app_attested_it_is_not_believed(spoil, attes
     assert reason_of(attested, agreed=("name",), spoil_attested=spoil) is Reason.ATTESTATION_INVALID
 
 
-def instance(*extensions, algorithm="p256", issuer=AUTHORITY, period=(NOW - timedelta(days=1), NOW + timedelta(days=1))):
+def instance(
+    *extensions, algorithm="p256", issuer=AUTHORITY, period=(NOW - timedelta(days=1), NOW + timedelta(days=1))
+):
     private = jpki.key(algorithm, "odd app")
     identifier = issuer.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "app")])
@@ -158,7 +162,9 @@ def test_a_signature_in_der_is_not_es256(read, issued):
     evidence = read()
     digest = attested_digest(evidence, check_message(evidence, issued))
     der = jpki.app_instance().key.sign(digest, ec.ECDSA(hashes.SHA256()))
-    evidence = dataclasses.replace(evidence, attestation=PresentedAttestation(evidence.attestation.certificate_der, der))
+    evidence = dataclasses.replace(
+        evidence, attestation=PresentedAttestation(evidence.attestation.certificate_der, der)
+    )
     reason = reason_of(check_attestation, evidence, check_message(evidence, issued), jpki.attestation_anchors(), NOW)
     assert reason is Reason.ATTESTATION_INVALID
 
@@ -166,4 +172,6 @@ def test_a_signature_in_der_is_not_es256(read, issued):
 def test_no_attestation_is_not_believed(read, issued):
     evidence = dataclasses.replace(read(), attestation=None)
     message = check_message(evidence, issued)
-    assert reason_of(check_attestation, evidence, message, jpki.attestation_anchors(), NOW) is Reason.ATTESTATION_INVALID
+    assert (
+        reason_of(check_attestation, evidence, message, jpki.attestation_anchors(), NOW) is Reason.ATTESTATION_INVALID
+    )

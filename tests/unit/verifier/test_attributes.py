@@ -67,7 +67,14 @@ def changed(evidence, **changes):
         (MISMATCH, {"values": {Attribute.GENDER: "2"}}),
         (MISMATCH, {"source": AttributesSource.SIGNATURE_CERTIFICATE}),
     ],
-    ids=["no known source", "a foreign field", "missing", "one more than agreed", "another than agreed", "mixed sources"],
+    ids=[
+        "no known source",
+        "a foreign field",
+        "missing",
+        "one more than agreed",
+        "another than agreed",
+        "mixed sources",
+    ],
 )
 def test_attributes_that_were_not_agreed_so_are_refused(reason, changes, read):
     assert reason_of(agreed_attributes, changed(read(agreed=("name",)), **changes), None) is reason

@@ -12,11 +12,11 @@ from sandbox.ca.profile import Kind
 from verifier.domain.certificate import parse_certificate
 from verifier.domain.evidence import CertificateKind, PresentedCertificate
 from verifier.domain.refusal import Reason, Refusal
-from verifier.domain.verdict import check_certificate
+from verifier.domain.verdict import CheckedCertificate, check_certificate
 
 from tests.support import jpki
 from tests.support.jpki import NOW
-from tests.support.refusals import reason_of
+from tests.support.refusals import end_of, reason_of
 
 GOOD = jpki.good_card().der
 NAMED = jpki.good_card(Kind.SIGN).der
@@ -43,7 +43,9 @@ def test_a_signature_certificate_has_other_names_and_names_no_responder():
 
 
 def test_an_elliptic_curve_key_is_read():
-    assert isinstance(parse_certificate(jpki.good_card(Kind.PHONE, "p256", "p256").der).public_key, ec.EllipticCurvePublicKey)
+    assert isinstance(
+        parse_certificate(jpki.good_card(Kind.PHONE, "p256", "p256").der).public_key, ec.EllipticCurvePublicKey
+    )
 
 
 def _responder_at(*locations):
@@ -132,15 +134,14 @@ def test_a_spoilt_certificate_is_refused_or_read_and_nothing_else(which, flips, 
     for at, mask in flips:
         spoilt[at % len(spoilt)] ^= mask
     presented = PresentedCertificate(CertificateKind.USER_AUTHENTICATION, bytes(spoilt))
-    try:
-        check_certificate(presented, rules, NOW)
-    except Refusal as refusal:
-        assert refusal.__cause__ is None
-        assert refusal.reason.value.startswith("certificate_")
+    end = end_of(check_certificate, presented, rules, NOW)
+    assert isinstance(end, CheckedCertificate) or end.reason.value.startswith("certificate_")
 
 
 def test_a_refusal_quotes_nothing_of_the_certificate(rules):
-    presented = PresentedCertificate(CertificateKind.USER_AUTHENTICATION, jpki.spoil(GOOD, b"ABCDEFGHIJ", b"ABCDEFGHIK"))
+    presented = PresentedCertificate(
+        CertificateKind.USER_AUTHENTICATION, jpki.spoil(GOOD, b"ABCDEFGHIJ", b"ABCDEFGHIK")
+    )
     with pytest.raises(Refusal) as refused:
         check_certificate(presented, rules, NOW)
     assert str(refused.value) == "certificate_untrusted"

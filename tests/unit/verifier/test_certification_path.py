@@ -134,7 +134,10 @@ def test_inner_and_outer_algorithm_must_agree():
     card = jpki.good_card()
     sha256, sha512 = oid("1.2.840.113549.1.1.11"), oid("1.2.840.113549.1.1.13")
     head, _, tail = card.der.rpartition(sha256)
-    assert reason_of(check_path, parse_certificate(head + sha512 + tail), jpki.anchors(), NOW) is Reason.CERTIFICATE_UNTRUSTED
+    assert (
+        reason_of(check_path, parse_certificate(head + sha512 + tail), jpki.anchors(), NOW)
+        is Reason.CERTIFICATE_UNTRUSTED
+    )
 
 
 @pytest.mark.parametrize("years", [-4, 8])

@@ -86,10 +86,11 @@ FIELDS = st.tuples(
 )
 
 
-def message_of(binding, agreed, challenge_id, nonce, expires_at, claim, sealing):
+def message_of(fields):
+    binding, agreed, challenge_id, nonce, expires_at, claim, sealing = fields
     return signed_message(Issued(challenge_id, nonce, expires_at, 0, claim, sealing), binding, agreed)
 
 
 @given(FIELDS, FIELDS)
 def test_no_two_challenges_have_one_message(one, other):
-    assert (message_of(*one) == message_of(*other)) == (one == other)
+    assert (message_of(one) == message_of(other)) == (one == other)

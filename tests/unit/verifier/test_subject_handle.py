@@ -34,7 +34,9 @@ def test_everything_that_differs_gives_another_handle(other):
     assert handle(**other) != handle()
 
 
-@given(st.tuples(st.binary(max_size=20), st.integers(1, 2**160)), st.tuples(st.binary(max_size=20), st.integers(1, 2**160)))
+@given(
+    st.tuples(st.binary(max_size=20), st.integers(1, 2**160)), st.tuples(st.binary(max_size=20), st.integers(1, 2**160))
+)
 def test_no_two_cards_share_a_handle(one, other):
     assert (handle(root=one[0], serial=one[1]) == handle(root=other[0], serial=other[1])) == (one == other)
 

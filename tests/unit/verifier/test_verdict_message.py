@@ -93,5 +93,7 @@ def test_two_notices_never_look_alike():
 
 def test_a_notice_is_as_short_as_challenge_takes():
     longest = max(len(verdict_message.seal_notice(reason, KEY, "c1")) for reason in Reason)
-    bound = re.search(r"at most (\d+) bytes\.\n  bytes notice", (ROOT / "proto/shirushi/challenge/v1/challenge.proto").read_text())
+    bound = re.search(
+        r"at most (\d+) bytes\.\n  bytes notice", (ROOT / "proto/shirushi/challenge/v1/challenge.proto").read_text()
+    )
     assert longest <= int(bound[1])

@@ -164,7 +164,7 @@ class Reader:
                     self._restart.set()
                     return
                 await asyncio.sleep(PAUSE_AFTER_ERROR_SECONDS)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the loop goes on
                 _log.error("fetch_failed", reader=self._name, exc_info=error)
                 self._restart.set()
                 return

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import ssl
 import time
 from typing import Any
 
@@ -42,8 +41,9 @@ RENEWAL_CHECK_SECONDS = 30.0
 MAX_POLL_MILLISECONDS = 2 * 3_600_000
 _REFUSALS = (TopicAuthorizationFailedError, GroupAuthorizationFailedError, ClusterAuthorizationFailedError)
 _log = get_logger()
-# FastStream speaks of every start at INFO; what matters is logged here.
-_library_log = logging.getLogger("faststream")
+# FastStream speaks of every start and warns of topics that it may not create; what matters is logged here.
+_library_log = logging.getLogger("kit.bus.faststream")
+_library_log.setLevel(logging.ERROR)
 
 
 class Bus:

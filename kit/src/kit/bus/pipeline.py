@@ -158,7 +158,7 @@ class Pipeline:
                 pause = park.seconds * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, protects nothing
             except Unavailable:
                 pause = retry_pause(attempt)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the loop goes on
                 failures += 1
                 _log.error("event_handler_failed", topic=record.topic, tries=failures, exc_info=error)
                 if failures >= TRIES_BEFORE_DEAD_LETTER:

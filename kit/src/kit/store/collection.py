@@ -3,16 +3,16 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec
 
 from bson.binary import Binary
 from pymongo import ReturnDocument
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 
 from kit.clock import Clock
 from kit.custody import Custody, KeyGone
-from kit.errors import Unavailable
+from kit.errors import Code, ShirushiError, Unavailable
 from kit.store.document import (
     AlreadyExists,
     Altered,
@@ -24,18 +24,25 @@ from kit.store.document import (
 )
 
 P = ParamSpec("P")
-R = TypeVar("R")
+_UNAUTHORIZED = 13
 
 
 def unavailable_on_failure(call: Callable[P, Any]) -> Callable[P, Any]:
-    """Turns whatever the driver raises into Unavailable; its text may name hosts and documents and is dropped."""
+    """Turns what the driver raises into Unavailable, or PERMISSION_DENIED; its text may quote documents and is dropped."""
 
     @wraps(call)
     async def wrapped(*args: P.args, **kwargs: P.kwargs) -> Any:
         try:
             return await call(*args, **kwargs)
         except PyMongoError as error:
-            raise Unavailable("the database does not answer", reason="database_unavailable") from error
+            if isinstance(error, OperationFailure) and error.code == _UNAUTHORIZED:
+                raise ShirushiError(
+                    Code.PERMISSION_DENIED, "the database refuses this principal", "database_refused"
+                ) from None
+            # The cause is kept by type only: its text may hold the document.
+            raise Unavailable(
+                "the database does not answer", reason=f"database_{type(error).__name__.lower()}"
+            ) from None
 
     return wrapped
 
@@ -58,7 +65,7 @@ class SealedCollection:
         await self._collection.create_index("due_at", sparse=True)
 
     @unavailable_on_failure
-    async def insert(
+    async def insert(  # noqa: PLR0917 - the fields that a document begins with, in the order of the index
         self, id_: bytes, epoch: int, expires_at: float, state: str, content: bytes, due_at: float | None = None
     ) -> Document:
         """See `Collection.insert`."""
@@ -73,7 +80,7 @@ class SealedCollection:
         if due_at is not None:
             fields["due_at"] = _date(due_at)
         try:
-            await self._collection.insert_one(fields)
+            await self._insert(fields)
         except DuplicateKeyError:
             raise AlreadyExists from None
         return Document(id_, epoch, state, 0, expires_at, due_at, content)
@@ -82,7 +89,9 @@ class SealedCollection:
     async def get(self, id_: bytes) -> Document | None:
         """See `Collection.get`."""
         fields = await self._collection.find_one({"_id": Binary(id_)})
-        return None if fields is None else self._document(fields)
+        if fields is None or fields["expires_at"].timestamp() <= self._clock.now():
+            return None
+        return self._document(fields)
 
     @unavailable_on_failure
     async def replace(
@@ -108,6 +117,8 @@ class SealedCollection:
             gone["due_at"] = ""
         else:
             change["due_at"] = _date(due_at)
+        if document.expires_at <= self._clock.now():
+            raise Conflict
         outcome = await self._collection.update_one(
             {"_id": Binary(document.id), "rev": document.revision}, {"$set": change, "$unset": gone}
         )
@@ -129,7 +140,7 @@ class SealedCollection:
         now = self._clock.now()
         for _ in range(limit):
             fields = await self._collection.find_one_and_update(
-                {"due_at": {"$lte": _date(now)}, "state": {"$in": list(states)}},
+                {"due_at": {"$lte": _date(now)}, "state": {"$in": list(states)}, "expires_at": {"$gt": _date(now)}},
                 {"$set": {"due_at": _date(now + lease_seconds), "owner": owner}},
                 return_document=ReturnDocument.AFTER,
             )
@@ -144,13 +155,28 @@ class SealedCollection:
     @unavailable_on_failure
     async def purge(self, before: float) -> int:
         """See `Collection.purge`."""
-        return (await self._collection.delete_many({"expires_at": {"$lt": _date(before)}})).deleted_count
+        return (await self._collection.delete_many({"expires_at": {"$lte": _date(before)}})).deleted_count
+
+    async def _insert(self, fields: dict[str, Any]) -> None:
+        try:
+            await self._collection.insert_one(fields)
+        except DuplicateKeyError:
+            # One that has expired and only waits for its deletion is as good as none.
+            now = _date(self._clock.now())
+            gone = await self._collection.delete_one({"_id": fields["_id"], "expires_at": {"$lte": now}})
+            if gone.deleted_count == 0:
+                raise
+            await self._collection.insert_one(fields)
 
     async def _own_retry_or_conflict(self, document: Document, change: dict[str, Any]) -> None:
         # The driver repeats a write whose answer was lost; the box is unique, so finding it means that it was ours.
         found = await self._collection.find_one({"_id": Binary(document.id)}, {"box": 1})
         if found is None or found["box"] != change["box"]:
             raise Conflict
+
+    def rebind(self, collection: AsyncCollection[dict[str, Any]]) -> None:
+        """Goes on over another connection to the same collection."""
+        self._collection = collection
 
     def _seal(self, id_: bytes, epoch: int, revision: int, content: bytes) -> bytes:
         place = associated_data(self._service, self._collection.name, id_, epoch, revision)

@@ -2,7 +2,7 @@
 
 import os
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -35,13 +35,16 @@ class Document:
     revision: int
     expires_at: float
     due_at: float | None
-    content: bytes
+    content: bytes = field(repr=False)
 
 
 class Collection(Protocol):
-    """Documents about logins, changed by compare-and-set. All calls raise `Unavailable` while the database is away."""
+    """Documents about logins, changed by compare-and-set; one past its `expires_at` is as absent.
 
-    async def insert(
+    All calls raise `Unavailable` while the database is away.
+    """
+
+    async def insert(  # noqa: PLR0917 - as in `kit.store.collection`
         self, id_: bytes, epoch: int, expires_at: float, state: str, content: bytes, due_at: float | None = None
     ) -> Document:
         """Adds a document at revision 0; raises AlreadyExists, KeyGone."""

@@ -1,7 +1,6 @@
 """The connection to the service's one database, as a runtime part that also deletes on time."""
 
 import asyncio
-import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,18 @@ from pymongo.errors import PyMongoError
 
 from kit.clock import Clock
 from kit.custody import Custody
-from kit.errors import Unavailable
+from kit.errors import ShirushiError, Unavailable
 from kit.log import get_logger
 from kit.store.collection import SealedCollection
+from kit.tls import FileWatch
 
 # A primary that was killed is back within seconds; longer than this a caller should hear about it.
-SELECTION_SECONDS = 8.0
+SELECTION_SECONDS = 5.0
+CONNECT_SECONDS = 3.0
+# One that hangs instead of dying: an operation and its one repetition end within twice this.
+SOCKET_SECONDS = 5.0
+OLD_CLIENT_SECONDS = 10.0
+RENEWAL_CHECK_SECONDS = 30.0
 _log = get_logger()
 
 
@@ -55,7 +60,8 @@ class Store:
         self._clock = clock
         self._client: AsyncMongoClient[dict[str, Any]] | None = None
         self._collections: dict[str, SealedCollection] = {}
-        self._purging: asyncio.Task[None] | None = None
+        self._loops: list[asyncio.Task[None]] = []
+        self._renewed = None if client_pem is None else FileWatch(client_pem)
 
     def connect(self) -> AsyncDatabase[dict[str, Any]]:
         """Returns the database; the connection itself is made at first use."""
@@ -72,8 +78,8 @@ class Store:
             self._client = AsyncMongoClient(
                 self._uri,
                 serverSelectionTimeoutMS=int(SELECTION_SECONDS * 1000),
-                connectTimeoutMS=5_000,
-                socketTimeoutMS=20_000,
+                connectTimeoutMS=int(CONNECT_SECONDS * 1000),
+                socketTimeoutMS=int(SOCKET_SECONDS * 1000),
                 maxPoolSize=32,
                 tz_aware=True,
                 **options,
@@ -94,19 +100,47 @@ class Store:
         try:
             await self.connect().command("ping")
         except PyMongoError as error:
-            raise Unavailable("the database does not answer", reason="database_unavailable") from error
+            raise Unavailable(
+                "the database does not answer", reason=f"database_{type(error).__name__.lower()}"
+            ) from None
         for collection in self._collections.values():
             await collection.prepare()
-        self._purging = asyncio.create_task(self._purge_forever(), name="store-purge")
+        self._loops = [
+            asyncio.create_task(self._purge_forever(), name="store-purge"),
+            asyncio.create_task(self._follow_renewal(), name="store-renewal"),
+        ]
 
     async def stop(self) -> None:
         """Closes the connection."""
-        if self._purging is not None:
-            self._purging.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._purging
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
         if self._client is not None:
             await self._client.close()
+
+    async def _follow_renewal(self) -> None:
+        """Connects anew when the certificate was renewed: the driver keeps the one it began with for ever."""
+        while self._renewed is not None:
+            await asyncio.sleep(RENEWAL_CHECK_SECONDS)
+            if not self._renewed.changed():
+                continue
+            old, self._client = self._client, None
+            try:
+                database = self.connect()
+                await database.command("ping")
+            except (PyMongoError, OSError):
+                _log.warning("store_renewal_failed")
+                failed, self._client = self._client, old
+                if failed is not None and failed is not old:
+                    await failed.close()
+                self._renewed.again()
+                continue
+            for name, collection in self._collections.items():
+                collection.rebind(database[name])
+            # What is under way ends over the old connection.
+            await asyncio.sleep(OLD_CLIENT_SECONDS)
+            if old is not None:
+                await old.close()
 
     async def _purge_forever(self) -> None:
         # MongoDB's own deadline index does the same, but once a minute and without a promise.
@@ -115,8 +149,8 @@ class Store:
             for name, collection in self._collections.items():
                 try:
                     deleted = await collection.purge(self._clock.now())
-                except Unavailable:
-                    _log.warning("purge_waiting", collection=name)
+                except ShirushiError as error:
+                    _log.warning("purge_waiting", collection=name, reason=error.reason)
                 else:
                     if deleted:
                         _log.info("documents_purged", collection=name)

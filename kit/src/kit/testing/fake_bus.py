@@ -32,18 +32,20 @@ class FakeHub:
             raise Unavailable("Kafka does not answer", reason="kafka_unavailable")
         record = Record(topic, 0, len(self.records), key, value)
         self.records.append(record)
-        for bus in self.buses:
-            await bus.take(record)
+        await self.deliver_again(record)
 
     async def deliver_again(self, record: Record) -> None:
-        """Gives a record to its consumers once more."""
+        """Gives a record to its consumers: one bus of each service, or all where the type is broadcast."""
+        served: set[str] = set()
         for bus in self.buses:
-            await bus.take(record)
+            if bus.wants(record.topic) and (bus.hears_all(record.topic) or bus.service not in served):
+                served.add(bus.service)
+                await bus.take(record)
 
     async def settle(self) -> None:
         """Waits until no handler is at work, parked ones apart after two seconds."""
         async with asyncio.timeout(2):
-            while any(bus.in_flight for bus in self.buses):
+            while any(bus.in_flight for bus in self.buses):  # noqa: ASYNC110 - handlers start further handlers
                 await asyncio.sleep(0.001)
 
 
@@ -56,6 +58,8 @@ class FakeBus:
         self._codec = codec
         self._hub = hub
         self._subscriptions: dict[str, Subscription] = {}
+        self._broadcasts: set[str] = set()
+        self._stopped = False
         self.outcomes: list[tuple[str, str]] = []
         self._pipeline = Pipeline(
             codec=codec,
@@ -64,6 +68,11 @@ class FakeBus:
             count=lambda topic, outcome: self.outcomes.append((topic, outcome)),
         )
         hub.buses.append(self)
+
+    @property
+    def service(self) -> str:
+        """The service whose bus this is."""
+        return self._codec.service
 
     @property
     def in_flight(self) -> int:
@@ -78,6 +87,15 @@ class FakeBus:
     def broadcast(self, message_class: type[Message], handler: Handler) -> None:
         """See `Bus.broadcast`."""
         self.subscribe(message_class, handler)
+        self._broadcasts.add(Subscription(message_class, handler).topic.name)
+
+    def wants(self, topic: str) -> bool:
+        """Whether a topic is handled here."""
+        return topic in self._subscriptions and not self._stopped
+
+    def hears_all(self, topic: str) -> bool:
+        """Whether every replica gets the records of a topic."""
+        return topic in self._broadcasts
 
     async def publish(self, type_: int, login_id: bytes, epoch: int, message: Message) -> None:
         """See `Bus.publish`."""
@@ -87,15 +105,16 @@ class FakeBus:
         await self._hub.append(rights.TOPICS[type_].name, login_id, value)
 
     async def take(self, record: Record) -> None:
-        """Handles a record if it is for this service."""
-        if record.topic in self._subscriptions:
-            self._pipeline.accept(record, PartitionOffsets())
+        """Handles a record."""
+        self._pipeline.accept(record, PartitionOffsets())
 
     async def start(self) -> None:
-        """Nothing to connect to."""
+        """Takes records, also again after a stop."""
+        self._stopped = False
 
     async def stop(self) -> None:
-        """Cancels what is parked."""
+        """Cancels what is parked and takes nothing more."""
+        self._stopped = True
         await self._pipeline.drain(0.1)
 
     async def _dead_letter(self, record: Record, reason: str) -> None:

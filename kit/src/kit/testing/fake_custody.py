@@ -40,7 +40,8 @@ class FakeKeeper:
         now = self.hour.epoch_of(self.clock.now())
         opened = range(max(first, now - EPOCHS_AN_HOUR + 1), min(last, now + 15) + 1)
         return Shares(
-            self.chain_id, {e: hashlib.sha256(self._root + service.encode() + e.to_bytes(4, "big")).digest() for e in opened}
+            self.chain_id,
+            {e: hashlib.sha256(self._root + service.encode() + e.to_bytes(4, "big")).digest() for e in opened},
         )
 
     def publish(self, keys: Sequence[pb.SealingKey]) -> None:

@@ -5,7 +5,15 @@ from dataclasses import dataclass, replace
 from kit.clock import Clock
 from kit.custody import Custody, KeyGone
 from kit.errors import Unavailable
-from kit.store.document import AlreadyExists, Conflict, Document, associated_data, open_content, seal_content
+from kit.store.document import (
+    AlreadyExists,
+    Altered,
+    Conflict,
+    Document,
+    associated_data,
+    open_content,
+    seal_content,
+)
 
 
 @dataclass(slots=True)
@@ -25,14 +33,14 @@ class FakeCollection:
         self._custody = custody
         self._clock = clock
 
-    async def insert(
+    async def insert(  # noqa: PLR0917 - as in `kit.store.collection`
         self, id_: bytes, epoch: int, expires_at: float, state: str, content: bytes, due_at: float | None = None
     ) -> Document:
         """See `Collection.insert`."""
         self._check()
         document = Document(id_, epoch, state, 0, expires_at, due_at, content)
         box = self._seal(document)
-        if id_ in self.rows:
+        if self._row(id_) is not None:
             raise AlreadyExists
         self.rows[id_] = _Row(replace(document, content=b""), box)
         return document
@@ -40,7 +48,7 @@ class FakeCollection:
     async def get(self, id_: bytes) -> Document | None:
         """See `Collection.get`."""
         self._check()
-        row = self.rows.get(id_)
+        row = self._row(id_)
         return None if row is None else self._open(row)
 
     async def replace(
@@ -63,7 +71,7 @@ class FakeCollection:
             due_at=due_at,
         )
         box = self._seal(changed)
-        row = self.rows.get(document.id)
+        row = self._row(document.id)
         if row is None or row.document.revision != document.revision:
             raise Conflict
         self.rows[document.id] = _Row(replace(changed, content=b""), box)
@@ -83,23 +91,29 @@ class FakeCollection:
         claimed: list[Document] = []
         now = self._clock.now()
         for id_, row in list(self.rows.items()):
+            if self._row(id_) is None:
+                continue
             due_at = row.document.due_at
             if len(claimed) == limit or due_at is None or due_at > now or row.document.state not in states:
                 continue
             row.document = replace(row.document, due_at=now + lease_seconds)
             try:
                 claimed.append(self._open(row))
-            except KeyGone:
+            except (KeyGone, Altered):
                 del self.rows[id_]
         return claimed
 
     async def purge(self, before: float) -> int:
         """See `Collection.purge`."""
         self._check()
-        gone = [id_ for id_, row in self.rows.items() if row.document.expires_at < before]
+        gone = [id_ for id_, row in self.rows.items() if row.document.expires_at <= before]
         for id_ in gone:
             del self.rows[id_]
         return len(gone)
+
+    def _row(self, id_: bytes) -> _Row | None:
+        row = self.rows.get(id_)
+        return None if row is None or row.document.expires_at <= self._clock.now() else row
 
     def _check(self) -> None:
         if self.away:

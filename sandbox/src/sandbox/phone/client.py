@@ -3,6 +3,8 @@
 import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from http import HTTPStatus
 from secrets import token_bytes
 from typing import Any
 
@@ -16,6 +18,7 @@ from shirushi.verifier.v1 import events_pb2 as verifier_pb
 
 from sandbox.ca.authority import Credential
 from sandbox.cards import Chip
+from sandbox.patience import AWAY, Away, patiently
 from sandbox.phone import messages, sealing_key
 from sandbox.phone.claim_key import ClaimKey, raw_es256
 from sandbox.phone.link import Link, parse
@@ -204,8 +207,14 @@ class Phone:
         return Status(answer["state"], verifier_pb.Reason.Name(notice.reason).removeprefix("REASON_"))
 
     async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Posts until somebody answers: every request of this API may be sent again (docs/app-api.md)."""
+        return await patiently(partial(self._post_once, path, body))
+
+    async def _post_once(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         async with self._session.post(f"{self._api}/{path}", json=body) as response:
-            if response.status >= 300:
+            if response.status in AWAY:
+                raise Away
+            if response.status >= HTTPStatus.MULTIPLE_CHOICES:
                 problem = await _problem(response)
                 raise ApiError(response.status, problem.get("code", "unknown"), problem.get("title", ""))
             answer: dict[str, Any] = await response.json()

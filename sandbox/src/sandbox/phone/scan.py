@@ -4,7 +4,8 @@ The picture is drawn, not photographed: there is nothing to find or to correct, 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from segno import consts
 
@@ -17,7 +18,7 @@ _BYTE_MODE, _ECI_MODE = 4, 7
 _FORMAT_MASK = 0x5412
 _FIRST_LONG_COUNT = 10
 _VERSION_INFORMATION = 7
-_MASKS = (
+_MASKS: tuple[Callable[[int, int], bool], ...] = (
     lambda i, j: (i + j) % 2 == 0,
     lambda i, _: i % 2 == 0,
     lambda _, j: j % 3 == 0,
@@ -78,7 +79,7 @@ def _codewords(matrix: Matrix) -> tuple[int, bytes]:
     mask = _MASKS[form >> 10 & 7]
     bits = [matrix[i][j] ^ mask(i, j) for i, j in _data_places(version, size)]
     stream = [int("".join(str(int(bit)) for bit in bits[at : at + 8]), 2) for at in range(0, len(bits) - 7, 8)]
-    lengths = [block.num_data for block in consts.ECC[version][_LEVELS[form >> 13]] for _ in range(block.num_blocks)]
+    lengths = [block.num_data for block in _blocks(version, form >> 13) for _ in range(block.num_blocks)]
     blocks: list[bytearray] = [bytearray() for _ in lengths]
     source = iter(stream)
     for index in range(max(lengths)):
@@ -86,6 +87,12 @@ def _codewords(matrix: Matrix) -> tuple[int, bytes]:
             if index < length:
                 block.append(next(source))
     return version, b"".join(blocks)
+
+
+def _blocks(version: int, level: int) -> Sequence[Any]:
+    table: Any = consts.ECC
+    blocks: Sequence[Any] = table[version][_LEVELS[level]]
+    return blocks
 
 
 def _format_places() -> Iterator[tuple[int, int]]:

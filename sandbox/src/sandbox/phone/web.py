@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from sandbox import cards
+from sandbox.patience import Away
 from sandbox.phone.client import ApiError, Asked, Consent, Phone
 from sandbox.phone.link import MAX_LINK
 from sandbox.phone.messages import ATTRIBUTE_NAMES, SheetError
@@ -28,7 +29,7 @@ FORWARD = "location.replace('/test-card?link=' + encodeURIComponent(location.hre
 HEADERS = {
     # The browser goes on to the gateway's return address after the form was sent.
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; form-action 'self' https:; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'self'; form-action 'self' https:; frame-ancestors 'none'"
     ),
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -97,7 +98,7 @@ class Pages:
             return self._problem(request, error.code)
         except (SheetError, UntrustedKeyError):
             return self._problem(request, "altered")
-        except (aiohttp.ClientError, TimeoutError):
+        except (aiohttp.ClientError, Away, TimeoutError):
             return self._problem(request, "unreachable")
         identifier = token_urlsafe(16)
         self.errands[identifier] = Errand(asked)
@@ -130,7 +131,7 @@ class Pages:
                     return self._ask(request, errand, form, refusal)
         except ApiError as error:
             return self._problem(request, error.code)
-        except (aiohttp.ClientError, TimeoutError):
+        except (aiohttp.ClientError, Away, TimeoutError):
             return self._problem(request, "unreachable")
         if errand.asked.transport == "app_link":
             return RedirectResponse(errand.asked.sheet.return_uri, status_code=303)
@@ -173,7 +174,7 @@ class Pages:
         try:
             status = await self.phone.status(errand.asked)
             state, reason = status.state, status.reason
-        except (ApiError, aiohttp.ClientError, TimeoutError, ValueError):
+        except (ApiError, aiohttp.ClientError, Away, TimeoutError, ValueError):
             # The phone may ask until the verdict was due; afterwards what it knows itself must do.
             pass
         text = REASONS.get(reason, (reason, reason)) if reason else None

@@ -18,7 +18,7 @@ from sandbox.rp.profiles import CLAIM_LABELS, GENDERS, REFUSALS, Site, Text
 from sandbox.rp.sessions import Sessions, renew
 
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",

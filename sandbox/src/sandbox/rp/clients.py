@@ -1,6 +1,7 @@
 """Registers the sandbox's relying parties: makes their keys and writes the gateway's client registry."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ def ensure(state: Path, addresses: dict[str, Any]) -> Path:
             {"ja": "しるし市 子育てアプリ", "en": "Shirushi City childcare app"},
             [f"{addresses['city']}/callback"],
             {"ja": "保護者の方の本人確認のため", "en": "To confirm who the parent is"},
+            essential=["name"],
         ),
         _client(
             state,
@@ -37,6 +39,7 @@ def ensure(state: Path, addresses: dict[str, Any]) -> Path:
             {"ja": "つきみ銀行", "en": "Tsukimi Bank"},
             [f"{addresses['bank']}/callback"],
             {"ja": "口座開設時の本人確認のため", "en": "To identify you when you open an account"},
+            essential=["name", "address", "birthdate"],
         ),
         _client(
             state,
@@ -57,7 +60,12 @@ def ensure(state: Path, addresses: dict[str, Any]) -> Path:
 
 
 def _client(
-    state: Path, name: str, shown: dict[str, str], redirect_uris: list[str], purpose: dict[str, str]
+    state: Path,
+    name: str,
+    shown: dict[str, str],
+    redirect_uris: list[str],
+    purpose: dict[str, str],
+    essential: Sequence[str] = (),
 ) -> dict[str, Any]:
     path = key_path(state, name)
     if not path.exists():
@@ -73,6 +81,7 @@ def _client(
         # A sector of its own each: the host name, which is the default sector, is localhost for all of them.
         "sector_identifier": f"{name}.shirushi.test",
         "scopes": SCOPES,
+        "essential": list(essential),
         "transports": ["app_link", "qr"],
         "typed_code": False,
         "purpose": purpose,

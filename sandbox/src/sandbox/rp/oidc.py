@@ -1,13 +1,43 @@
 """The OpenID Connect client of the sample sites: Authlib, configured and nothing more."""
 
+import asyncio
 import ssl
 from pathlib import Path
+from typing import Self
 
+import httpx
 from authlib.integrations.starlette_client import OAuth, StarletteOAuth2App
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
 
 from sandbox.rp.clients import load_key
 from sandbox.rp.profiles import Site
+
+PAUSES_SECONDS = (0.1, 0.5)
+
+
+class PatientTransport(httpx.AsyncHTTPTransport):
+    """Tries again when the connection breaks before there is an answer."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Sends one request, three times at most."""
+        for pause in PAUSES_SECONDS:
+            try:
+                return await super().handle_async_request(request)
+            except (httpx.NetworkError, httpx.RemoteProtocolError):
+                await asyncio.sleep(pause)
+        return await super().handle_async_request(request)
+
+    # Authlib makes and closes a client for each request; the connections live on.
+
+    async def __aenter__(self) -> Self:
+        """Opens nothing."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Closes nothing."""
+
+    async def aclose(self) -> None:
+        """Closes nothing."""
 
 
 def client(site: Site, issuer: str, state: Path, web_ca: Path) -> StarletteOAuth2App:
@@ -25,7 +55,7 @@ def client(site: Site, issuer: str, state: Path, web_ca: Path) -> StarletteOAuth
             "code_challenge_method": "S256",
             "token_endpoint_auth_method": "private_key_jwt",
             # One context for all: making one costs more than the whole login.
-            "verify": tls,
+            "transport": PatientTransport(verify=tls),
             "timeout": 10,
         },
     )

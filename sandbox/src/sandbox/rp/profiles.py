@@ -41,8 +41,8 @@ CITY = Site(
         "Check-ups, nursery places, allowances: with your My Number Card there is no need to visit the city office.",
     ),
     why=(
-        "保護者の方の確認のため、お名前とご住所をうかがいます。お渡しになるかどうかは、アプリの画面で一つずつ選べます。",
-        "We ask for your name and address to confirm that you are the parent. You decide about each in the app.",
+        "保護者の方の確認のため、お名前をうかがいます。ご住所をお渡しになるかどうかは、アプリの画面で選べます。",
+        "We ask for your name to confirm that you are the parent. Whether to give your address is up to you, in the app.",
     ),
     welcome=("お子さまの予定", "Coming up"),
     services=(
@@ -76,8 +76,8 @@ BANK = Site(
         "No paper, no visit to a branch: identify yourself with your My Number Card and start within five minutes.",
     ),
     why=(
-        "法律に基づく本人確認のため、お名前・ご住所・生年月日・性別をうかがいます。マイナンバーは受け取りません。",
-        "The law has us ask for name, address, birth date and sex. We never receive your My Number.",
+        "法律に基づく本人確認のため、お名前・ご住所・生年月日をうかがいます（性別は任意）。マイナンバーは受け取りません。",
+        "The law has us ask for name, address and birth date (sex is optional). We never receive your My Number.",
     ),
     welcome=("お手続き", "Your account"),
     services=(

@@ -63,7 +63,9 @@ class Recorder:
         """
         conclusion = conclusion_of(event.message)
         first = await self._records.keep_conclusion(event.login_id, event.epoch, conclusion)
-        self._count(conclusion.outcome, "recorded" if first else "repeated")
+        # Operators need to see at which stage logins end; reasons of refusals are the verifier's figure.
+        stage = f"_{conclusion.detail.lower()}" if conclusion.outcome == "expired" else ""
+        self._count(f"{conclusion.outcome}{stage}", "recorded" if first else "repeated")
 
 
 def request_of(message: LoginRequested) -> LoginRequest:

@@ -67,8 +67,9 @@ def build(settings: Settings) -> list[Part]:
     codec = EventCodec(service=SERVICE, signing_key=signing_key, signers=signers, custody=custody)
     bus = Bus(settings, codec, telemetry, health)
     facts = BusFacts(bus)
+    challenges = SealedChallenges(store.collection(COLLECTION), clock=clock, hour=settings.hour)
     dispatch = Dispatch(
-        challenges=SealedChallenges(store.collection(COLLECTION)),
+        challenges=challenges,
         facts=facts,
         epoch_keys=CustodyKeys(custody),
         keys=Keys(
@@ -94,6 +95,7 @@ def build(settings: Settings) -> list[Part]:
         audit_purge,
         custody,
         Task("readiness", partial(_follow_readiness, custody, health)),
+        Task("forgetting", challenges.keep_forgetting),
         store,
         bus,
         facts,

@@ -5,7 +5,6 @@ import os
 from functools import partial
 from urllib.parse import urlsplit
 
-from kit import log
 from kit.bus import Bus
 from kit.clock import SystemClock
 from kit.crypto import hkdf, load_signing_key
@@ -25,6 +24,7 @@ from shirushi.rights import PRINCIPALS
 from gateway.assertion_keys import AssertionKeys
 from gateway.clients import ClientRegistry, FileRegistrations, MongoRegistrations
 from gateway.domain.collect import Collector
+from gateway.domain.opaque_token import PresentTokenKeys
 from gateway.domain.redeem import Redeemer
 from gateway.domain.start_login import LoginStarter
 from gateway.domain.sweep import BATCH, Sweeper
@@ -32,13 +32,14 @@ from gateway.domain.verdicts import Verdicts
 from gateway.events import Events
 from gateway.facts import PublishedFacts
 from gateway.id_tokens import read_id_token_keys
-from gateway.metrics import CountedFacts
+from gateway.metrics import CountedFacts, RequestMetrics
 from gateway.peers import ChallengePeer, PseudonymPeer
 from gateway.settings import GatewaySettings
 from gateway.store import AssertionIds, StoredLogins
 from gateway.waiting import WaitingBrowsers
 from gateway.web.edge import application
 from gateway.web.parts import Parts
+from kit import log
 
 SERVICE = "gateway"
 _READINESS_SECONDS = 1.0
@@ -76,6 +77,7 @@ def build(settings: GatewaySettings) -> list[Part]:
         custody=custody,
         clock=clock,
     )
+    keys = PresentTokenKeys(custody, clock, hour)
     codec = EventCodec(service=SERVICE, signing_key=signing_key, signers=signers, custody=custody)
     bus = Bus(settings, codec, telemetry, health)
     registrations = (
@@ -86,11 +88,11 @@ def build(settings: GatewaySettings) -> list[Part]:
     clients = ClientRegistry(registrations)
     logins = StoredLogins(store.collection("logins"), hour=hour, instance=settings.instance)
     challenges = ChallengePeer(challenge)
-    facts = CountedFacts(PublishedFacts(bus), telemetry)
-    verdicts = Verdicts(logins, challenges, facts, clock, hour)
     waiting = WaitingBrowsers()
-    Events(verdicts, waiting.wake, clock).subscribe(bus)
-    sweeper = Sweeper(logins, challenges, verdicts, clock, hour)
+    facts = CountedFacts(PublishedFacts(bus, waiting), telemetry)
+    verdicts = Verdicts(logins, challenges, facts, clock, hour)
+    Events(verdicts, waiting, logins.forget).subscribe(bus)
+    sweeper = Sweeper(logins, challenges, facts, verdicts, clock, hour)
     assertion_keys = AssertionKeys()
     origin = "{0.scheme}://{0.netloc}".format(urlsplit(settings.issuer))
     parts = Parts(
@@ -98,19 +100,19 @@ def build(settings: GatewaySettings) -> list[Part]:
         origin=origin,
         test_card_url=settings.test_card_url if settings.test_mode else None,
         network_key=read_secret(settings.network_hint_key) if settings.network_hint_key else None,
-        trusted_proxies=settings.trusted_proxies,
+        forwarded_hops=settings.forwarded_hops,
+        qr_step_seconds=settings.qr_step_seconds,
         clock=clock,
         hour=hour,
-        keys=custody,
+        keys=keys,
         clients=clients,
         logins=logins,
         challenges=challenges,
-        facts=facts,
         starter=LoginStarter(
             logins=logins,
             challenges=challenges,
             facts=facts,
-            keys=custody,
+            keys=keys,
             sector_key=sector_key,
             app_link_base=settings.app_link_base,
             return_base=f"{origin}/return",
@@ -121,8 +123,7 @@ def build(settings: GatewaySettings) -> list[Part]:
         collector=Collector(
             logins=logins,
             pseudonyms=PseudonymPeer(pseudonym),
-            facts=facts,
-            keys=custody,
+            keys=keys,
             find_client=clients.find,
             sector_key=sector_key,
             issuer=settings.issuer,
@@ -130,7 +131,7 @@ def build(settings: GatewaySettings) -> list[Part]:
             hour=hour,
             random=os.urandom,
         ),
-        redeemer=Redeemer(logins=logins, keys=custody, clock=clock, hour=hour, random=os.urandom),
+        redeemer=Redeemer(logins=logins, facts=facts, keys=keys, clock=clock, hour=hour, random=os.urandom),
         verdicts=verdicts,
         waiting=waiting,
         assertion_keys=assertion_keys,
@@ -143,7 +144,7 @@ def build(settings: GatewaySettings) -> list[Part]:
         id_tokens=read_id_token_keys(settings.id_token_keys),
     )
     public = HttpServer(
-        application(parts),
+        application(parts, RequestMetrics(telemetry)),
         settings.public_host,
         settings.public_port,
         settings.public_tls_certificate,

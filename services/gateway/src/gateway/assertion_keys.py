@@ -8,7 +8,7 @@ import aiohttp
 import msgspec
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, KeySet, RSAKey
+from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey, RSAKey
 from joserfc.registry import Header
 
 from gateway.domain.client import Client
@@ -20,6 +20,8 @@ JWKS_LIFE_SECONDS = 600.0
 JWKS_REFETCH_SECONDS = 10.0
 FETCH_SECONDS = 5.0
 MIN_RSA_BITS = 2048
+# What a library makes of a JWT that is none; deeply nested JSON ends as RecursionError.
+_UNREADABLE = (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
 class AssertionKeys:
@@ -50,13 +52,13 @@ class AssertionKeys:
         keys = await self._keys(client, JWKS_LIFE_SECONDS)
         try:
             return self._decode(assertion, keys)
-        except (JoseError, ValueError, TypeError, KeyError):
+        except _UNREADABLE:
             if client.jwks_uri is None:
                 raise invalid_client("client_assertion: not signed with a registered key") from None
         keys = await self._keys(client, JWKS_REFETCH_SECONDS)
         try:
             return self._decode(assertion, keys)
-        except (JoseError, ValueError, TypeError, KeyError):
+        except _UNREADABLE:
             raise invalid_client("client_assertion: not signed with a registered key") from None
 
     def _decode(self, assertion: str, keys: KeySet) -> dict[str, Any]:
@@ -65,7 +67,8 @@ class AssertionKeys:
         return dict(token.claims)
 
     async def _keys(self, client: Client, life: float) -> KeySet:
-        source: object = client.jwks_uri or id(client.jwks)
+        # Compared by value: the registry is read anew every few seconds.
+        source: object = client.jwks_uri or client.jwks
         known = self._parsed.get(client.client_id)
         if known is not None and known[0] == source and (client.jwks_uri is None or time.monotonic() - known[1] < life):
             return known[2]
@@ -89,14 +92,14 @@ class AssertionKeys:
                 if response.status != 200 or len(body) > MAX_JWKS_BYTES:  # noqa: PLR2004 - HTTP's own number
                     raise invalid_client("jwks_uri cannot be read")
                 decoded = msgspec.json.decode(body)
-        except (aiohttp.ClientError, TimeoutError, msgspec.MsgspecError, UnicodeError):
+        except (aiohttp.ClientError, TimeoutError, msgspec.MsgspecError, UnicodeError, RecursionError):
             raise invalid_client("jwks_uri cannot be read") from None
         return decoded if isinstance(decoded, dict) else {}
 
 
 def _key_set(jwks: dict[str, Any]) -> KeySet:
     entries = jwks.get("keys")
-    keys: list[ECKey | RSAKey] = []
+    keys: list[OctKey | RSAKey | ECKey | OKPKey] = []
     for entry in entries if isinstance(entries, list) else []:
         try:
             if entry.get("kty") == "EC" and entry.get("crv") == "P-256":

@@ -5,7 +5,6 @@ from typing import Protocol
 
 from google.protobuf.message import Message
 from kit.bus import Handler
-from kit.clock import Clock
 from kit.events import OpenedEvent
 from kit.log import get_logger
 from shirushi.challenge.v1 import events_pb2 as challenge
@@ -13,6 +12,7 @@ from shirushi.gateway.v1 import events_pb2 as gateway
 from shirushi.verifier.v1 import events_pb2 as verifier
 
 from gateway.domain.verdicts import Verdicts
+from gateway.waiting import Progress, WaitingBrowsers
 
 _log = get_logger()
 _HOLDER_REASONS = {
@@ -35,26 +35,27 @@ class Subscriber(Protocol):
 class Events:
     """The gateway's handlers."""
 
-    def __init__(self, verdicts: Verdicts, wake: Callable[[bytes], None], clock: Clock) -> None:
+    def __init__(self, verdicts: Verdicts, waiting: WaitingBrowsers, forget: Callable[[bytes], None]) -> None:
         self._verdicts = verdicts
-        self._wake = wake
-        self._clock = clock
+        self._waiting = waiting
+        self._forget = forget
 
     def subscribe(self, bus: Subscriber) -> None:
         """Registers every handler."""
-        bus.subscribe(challenge.ChallengeClaimed, self.claimed)
         bus.subscribe(challenge.ChallengeCancelled, self.cancelled)
-        bus.subscribe(verifier.VerificationDelayed, self.delayed)
         bus.subscribe(verifier.VerificationCompleted, self.completed)
+        # Progress changes no login and is for whoever waits, so every replica hears it and nobody stores it.
+        bus.broadcast(challenge.ChallengeClaimed, self.claimed)
+        bus.broadcast(verifier.VerificationDelayed, self.delayed)
         bus.broadcast(gateway.LoginProgressed, self.progressed)
 
     async def claimed(self, event: OpenedEvent[challenge.ChallengeClaimed]) -> None:
-        """A phone has claimed the challenge: progress for the log only, the browser's page says so by itself."""
-        _log.info("challenge_claimed", login_id=event.login_id.hex())
+        """A phone has claimed the challenge."""
+        self._waiting.heard(event.login_id, Progress.CLAIMED)
 
     async def delayed(self, event: OpenedEvent[verifier.VerificationDelayed]) -> None:
         """The verifier waits for a revocation source."""
-        _log.info("verification_delayed", login_id=event.login_id.hex(), attempts=event.message.attempts)
+        self._waiting.heard(event.login_id, Progress.DELAYED)
 
     async def cancelled(self, event: OpenedEvent[challenge.ChallengeCancelled]) -> None:
         """Holder or browser gave up."""
@@ -71,4 +72,7 @@ class Events:
 
     async def progressed(self, event: OpenedEvent[gateway.LoginProgressed]) -> None:
         """Some replica has changed a login that a browser may be waiting for here."""
-        self._wake(event.login_id)
+        if self._waiting.is_echo(event.login_id):
+            return
+        self._forget(event.login_id)
+        self._waiting.wake(event.login_id)

@@ -7,13 +7,15 @@ from shirushi.verifier.v1 import events_pb2 as verifier
 
 from gateway.domain.login import State
 from gateway.domain.ports import Stored
+from gateway.waiting import WaitingBrowsers
 
 
 class PublishedFacts:
     """See `gateway.domain.ports.Facts`."""
 
-    def __init__(self, publisher: Publisher) -> None:
+    def __init__(self, publisher: Publisher, waiting: WaitingBrowsers) -> None:
         self._publisher = publisher
+        self._waiting = waiting
 
     async def requested(self, stored: Stored) -> None:
         """Publishes LoginRequested."""
@@ -24,7 +26,9 @@ class PublishedFacts:
         await self._publisher.publish(bus.EVENT_TYPE_LOGIN_REQUESTED, stored.login_id, stored.epoch, message)
 
     async def progressed(self, stored: Stored) -> None:
-        """Publishes LoginProgressed."""
+        """Wakes the browsers that wait here at once, and publishes LoginProgressed for the other replicas."""
+        self._waiting.wake(stored.login_id)
+        self._waiting.expect_echo(stored.login_id)
         await self._publisher.publish(
             bus.EVENT_TYPE_LOGIN_PROGRESSED, stored.login_id, stored.epoch, pb.LoginProgressed()
         )

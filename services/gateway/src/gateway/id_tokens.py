@@ -16,7 +16,7 @@ class IdTokenKeys:
             raise ValueError("no ID token key")
         self._signing = keys[0]
         self._header = {"alg": "ES256", "typ": "JWT", "kid": keys[0].kid}
-        self.public: dict[str, Any] = dict(KeySet(keys).as_dict(private=False))
+        self.public: dict[str, Any] = dict(KeySet(list(keys)).as_dict(private=False))
 
     def sign(self, claims: dict[str, Any]) -> str:
         """Returns the compact JWS of an ID token."""

@@ -3,14 +3,13 @@
 from kit.telemetry import Telemetry
 
 from gateway.domain.login import State
-from gateway.domain.ports import Stored
-from gateway.facts import PublishedFacts
+from gateway.domain.ports import Facts, Stored
 
 
-class CountedFacts(PublishedFacts):
+class CountedFacts:
     """Publishes, and counts how logins begin and end."""
 
-    def __init__(self, inner: PublishedFacts, telemetry: Telemetry) -> None:
+    def __init__(self, inner: Facts, telemetry: Telemetry) -> None:
         self._inner = inner
         self._started = telemetry.counter("logins_started_total", "Accepted authorization requests.")
         self._concluded = telemetry.counter("logins_concluded_total", "Published conclusions.", ("outcome",))
@@ -36,3 +35,16 @@ class CountedFacts(PublishedFacts):
         self._concluded.labels(outcome).inc()
         if stored.state is State.REDEEMED:
             self._seconds.observe(stored.login.concluded_at - stored.login.requested_at)
+
+
+class RequestMetrics:
+    """Times answered requests of the public surface."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._seconds = telemetry.histogram(
+            "gateway_request_seconds", "Time to answer a request, by route and status.", ("route", "status")
+        )
+
+    def __call__(self, route: str, status: int, seconds: float) -> None:
+        """Counts one answered request; `route` is its name in the code, never a path."""
+        self._seconds.labels(route, str(status)).observe(seconds)

@@ -22,7 +22,14 @@ class ChallengePeer:
         self._stub = channel.stub(ChallengeServiceStub)
 
     async def issue(
-        self, login_id: bytes, epoch: int, sheets: dict[str, bytes], expires_at: float, due_at: float, network: bytes
+        self,
+        login_id: bytes,
+        epoch: int,
+        *,
+        sheets: dict[str, bytes],
+        expires_at: float,
+        verdict_due_at: float,
+        network: bytes,
     ) -> IssuedChallenge:
         """Issues a challenge; the same login id again answers the same, so a lost answer may be asked for again."""
         request = challenge.IssueRequest(
@@ -33,7 +40,7 @@ class ChallengePeer:
                 for transport, sealed in sheets.items()
             ],
             expires_at=int(expires_at),
-            verdict_due_at=int(due_at),
+            verdict_due_at=int(verdict_due_at),
             network_digest=network,
         )
         answer = await call(self._stub.Issue, request, _TIMEOUT_SECONDS)
@@ -65,7 +72,7 @@ class PseudonymPeer:
         self._stub = channel.stub(PseudonymServiceStub)
 
     async def derive_sub(
-        self, login_id: bytes, epoch: int, sealed_subject: bytes, label: bytes, blind: bytes, key_version: int
+        self, login_id: bytes, epoch: int, *, sealed_subject: bytes, label: bytes, blind: bytes, key_version: int
     ) -> str:
         """Returns the pairwise subject."""
         request = pseudonym.DeriveSubRequest(

@@ -37,6 +37,12 @@ class GatewaySettings(ServiceSettings):
     test_card_url: str | None = Field(
         default=None, description="Sandbox only: the simulated phone's page for test cards; needs test_mode."
     )
-    trusted_proxies: int = Field(
-        default=0, ge=0, le=8, description="How many proxies in front add to X-Forwarded-For."
+    forwarded_hops: int = Field(
+        default=0,
+        ge=0,
+        le=4,
+        description="How many trusted proxies stand in front and append to X-Forwarded-For; 0 takes the peer's address.",
+    )
+    qr_step_seconds: float = Field(
+        default=5.0, ge=1, le=60, description="How long one QR code is shown; challenge must have the same."
     )

@@ -9,8 +9,10 @@ from kit.encoding import length_prefixed
 from kit.hour import Hour
 from kit.store.document import AlreadyExists, Altered, Collection, Conflict, Document
 
+from gateway.domain.client_assertion import LEEWAY_SECONDS
 from gateway.domain.login import Login, State
 from gateway.domain.ports import Changed, Gone, Stored
+from gateway.recent import RecentLogins
 
 _LEASE_MINUTES = 0.25
 _decoder = msgspec.msgpack.Decoder(Login)
@@ -21,10 +23,13 @@ _ALL_STATES = tuple(State)
 class StoredLogins:
     """See `gateway.domain.ports.Logins`."""
 
-    def __init__(self, collection: Collection, *, hour: Hour, instance: str) -> None:
+    def __init__(
+        self, collection: Collection, *, hour: Hour, instance: str, recent: RecentLogins | None = None
+    ) -> None:
         self._collection = collection
         self._hour = hour
         self._instance = instance
+        self._recent = recent or RecentLogins()
 
     async def add(self, login_id: bytes, epoch: int, login: Login, *, due_at: float) -> Stored:
         """Stores a new login."""
@@ -36,34 +41,51 @@ class StoredLogins:
             _encoder.encode(login),
             due_at,
         )
-        return _stored(document, login)
+        return self._recent.keep(_stored(document, login))
 
-    async def find(self, login_id: bytes) -> Stored:
-        """Reads a login."""
+    async def find(self, login_id: bytes, *, fresh: bool = False) -> Stored:
+        """Reads a login; raises Gone."""
+        if not fresh and (seen := self._recent.get(login_id)) is not None:
+            return seen
         try:
             document = await self._collection.get(login_id)
         except (KeyGone, Altered):
             raise Gone from None
         if document is None:
             raise Gone
-        return _stored(document, _decoder.decode(document.content))
+        return self._recent.keep(_stored(document, _decoder.decode(document.content)))
 
-    async def change(self, stored: Stored, state: State, login: Login, *, due_at: float | None) -> Stored:
+    async def change(
+        self,
+        stored: Stored,
+        state: State,
+        login: Login,
+        *,
+        due_at: float | None,
+        expires_at: float | None = None,
+    ) -> Stored:
         """Stores the next state if nobody else has changed the login."""
         if not isinstance(stored.version, Document):
             raise TypeError("not a login of this store")
+        # Whether a write that fails was done is unknown: forgotten before, kept after.
+        self._recent.forget(stored.login_id)
         try:
             document = await self._collection.replace(
-                stored.version, state=state.value, content=_encoder.encode(login), due_at=due_at
+                stored.version,
+                state=state.value,
+                content=_encoder.encode(login),
+                expires_at=expires_at,
+                due_at=due_at,
             )
         except Conflict:
             raise Changed from None
         except KeyGone:
             raise Gone from None
-        return _stored(document, login)
+        return self._recent.keep(_stored(document, login))
 
     async def take_due(self, limit: int) -> list[Stored]:
         """Takes a lease on due logins."""
+        self._recent.forget_old()
         documents = await self._collection.claim_due(
             states=_ALL_STATES,
             owner=self._instance,
@@ -71,6 +93,10 @@ class StoredLogins:
             limit=limit,
         )
         return [_stored(document, _decoder.decode(document.content)) for document in documents]
+
+    def forget(self, login_id: bytes) -> None:
+        """Takes note that another replica has changed a login."""
+        self._recent.forget(login_id)
 
 
 class AssertionIds:
@@ -88,7 +114,12 @@ class AssertionIds:
         now = self._clock.now()
         try:
             await self._collection.insert(
-                hmac.digest(self._key, place, "sha256"), self._hour.epoch_of(now), expires_at, "used", b""
+                hmac.digest(self._key, place, "sha256"),
+                self._hour.epoch_of(now),
+                # As long as the assertion would be taken.
+                expires_at + LEEWAY_SECONDS,
+                "used",
+                b"",
             )
         except AlreadyExists:
             return False
@@ -96,4 +127,4 @@ class AssertionIds:
 
 
 def _stored(document: Document, login: Login) -> Stored:
-    return Stored(document.id, document.epoch, State(document.state), login, document)
+    return Stored(document.id, document.epoch, State(document.state), login, document, document.due_at)

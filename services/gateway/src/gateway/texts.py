@@ -1,83 +1,112 @@
 """What citizens read, Japanese first; one entry a sentence, both languages side by side."""
+# ruff: noqa: RUF001, ISC004 - full-width punctuation is Japanese, and long sentences stand on two lines.
 
 TEXTS: dict[str, tuple[str, str]] = {
-    "title": ("カードでログイン", "Log in with your card"),
+    "title": ("マイナンバーカードでログイン", "Log in with your My Number Card"),
     "service": ("しるし 認証サービス", "Shirushi authentication service"),
-    "asks": ("のログイン", "asks you to log in"),
+    "skip": ("本文へ", "Skip to the content"),
+    "other_language": ("English", "日本語"),
+    "footer": (
+        "しるしは、ログインの記録を1時間以内にすべて消去します。",
+        "Shirushi erases everything about this login within an hour.",
+    ),
+    "asks": ("へのログイン", "You are about to log in"),
     "purpose": ("利用目的", "Purpose"),
-    "asked": ("お渡しする情報", "What will be handed over"),
+    "asked": ("お渡しする情報", "What is handed over"),
     "asked_none": (
         "お名前や住所などは渡りません。「前回と同じ方である」ことだけが伝わります。",
         "No name, no address: the site only learns that you are the same person as last time.",
     ),
     "asked_some": (
-        "スマートフォンの画面で、項目ごとに同意するかどうかを選べます。",
+        "お渡しするかどうかは、スマートフォンの画面で項目ごとに選べます。",
         "You decide about each item on your phone.",
     ),
+    "essential": ("必須", "required"),
     "attribute_name": ("氏名", "Name"),
     "attribute_address": ("住所", "Address"),
     "attribute_birthdate": ("生年月日", "Date of birth"),
-    "attribute_gender": ("性別", "Gender"),
-    "goes_to": ("ログイン後に戻る先", "You will come back to"),
-    "same_device": ("このスマートフォンでログイン", "Log in on this phone"),
+    "attribute_gender": ("性別", "Sex"),
+    "goes_to": ("ログイン後の戻り先", "Afterwards you return to"),
+    "same_device": ("このスマートフォンのアプリで", "With the app on this device"),
     "same_device_how": (
-        "アプリが開きます。カードをかざし、暗証番号を入力してください。",
+        "アプリが開きます。カードをスマートフォンにかざし、暗証番号を入力してください。",
         "The app opens. Hold your card to the phone and type your PIN.",
     ),
     "open_app": ("アプリを開く", "Open the app"),
-    "other_device": ("パソコンでログイン", "Log in on a computer"),
-    "other_device_how": (
-        "スマートフォンのアプリで、このQRコードを読み取ってください。",
-        "Scan this QR code with the app on your phone.",
+    "other_device": ("スマートフォンのアプリで読み取る", "Scan with the app on your phone"),
+    "step_scan": ("アプリでこのQRコードを読み取る", "Scan this QR code with the app"),
+    "step_tap": ("マイナンバーカードをスマートフォンにかざす", "Hold your My Number Card to the phone"),
+    "step_pin": (
+        "利用者証明用の暗証番号（数字4桁）を入力する",
+        "Type the 4-digit PIN for user authentication",
     ),
     "qr_alt": ("ログイン用のQRコード", "QR code to log in"),
     "qr_fresh": ("QRコードは数秒ごとに新しくなります。", "The code renews itself every few seconds."),
-    "next": ("読み取ったら次へ", "I have scanned it, continue"),
+    "qr_click": ("サンドボックス：クリックで読み取る", "Sandbox: click instead of scanning"),
+    "next": ("読み取ったら、次へ", "I have scanned it: continue"),
     "cancel": ("ログインをやめる", "Cancel"),
+    "sandbox": ("サンドボックス", "Sandbox"),
     "test_card": ("テストカードで続ける", "Continue with a test card"),
-    "test_note": ("サンドボックス環境です。実在のカードは使えません。", "This is a sandbox. Real cards do not work here."),
-    "expires": ("この画面は5分間有効です。", "This page is valid for five minutes."),
+    "test_note": ("実在のカードは使えません。", "Real cards do not work here."),
+    "expires": ("{} まで有効です。", "Valid until {} (Japan time)."),
     "safety": (
-        "心当たりのないログイン画面では、カードをかざさないでください。",
-        "Never use your card for a login that you did not start yourself.",
+        "ご自身で始めたログインでなければ、カードをかざさず、この画面を閉じてください。",
+        "If you did not start this login yourself, do not use your card and close this page.",
     ),
-    "waiting_title": ("スマートフォンで確認しています", "Continue on your phone"),
-    "waiting": (
-        "スマートフォンでカードをかざし、暗証番号を入力してください。終わると、この画面は自動的に進みます。",
-        "Hold your card to your phone and type your PIN. This page continues by itself.",
+    "waiting_asked": ("スマートフォンでの操作をお待ちしています", "Waiting for your phone"),
+    "waiting_claimed": ("スマートフォンでお続けください", "Continue on your phone"),
+    "waiting_delayed": ("カードの有効性を確認しています", "Checking that your card is valid"),
+    "waiting_app": (
+        "アプリでQRコードを読み取り、カードをかざしてください。",
+        "Scan the QR code with the app and hold your card to the phone.",
     ),
-    "checking": ("カードの有効性を確認しています。", "Checking that your card is valid."),
-    "needs_return_title": ("アプリからお戻りください", "Come back from the app"),
-    "needs_return": (
-        "アプリの「ブラウザーに戻る」を押すとログインが完了します。別のブラウザーが開いた場合は、そこに表示された6文字の"
-        "コードをここに入力してください。",
-        "Press “back to the browser” in the app to complete the login. If another browser opened, type the six characters"
-        " that it shows here.",
+    "waiting_pin": (
+        "カードをかざし、利用者証明用の暗証番号（数字4桁）を入力してください。",
+        "Hold your card to the phone and type the 4-digit PIN for user authentication.",
+    ),
+    "waiting_long": (
+        "確認先からの回答を待っています。時間がかかることがありますが、この画面のままお待ちください。",
+        "The revocation source has not answered yet. This may take a while; please stay on this page.",
+    ),
+    "to_site": (
+        "終わると、自動的に「{}」へ進みます。",
+        "When that is done, this page goes on to {} by itself.",
+    ),
+    "code_title": ("もう少しで完了です", "One more step"),
+    "code_by_app": (
+        "アプリから戻った画面で「{}」へのログインが完了します。別のブラウザーが開いたときは、そこに表示された6文字の"
+        "コードを入力してください。",
+        "The login to {} is completed by the page that the app returns to. If that was another browser, type the six"
+        " characters that it shows.",
+    ),
+    "code_by_phone": (
+        "「{}」へのログインを完了するには、スマートフォンの画面に表示された6文字のコードを入力してください。",
+        "To complete the login to {}, type the six characters that your phone shows.",
     ),
     "code_label": ("確認コード（6文字）", "Code (six characters)"),
-    "code_submit": ("コードを送信", "Submit code"),
-    "code_wrong": ("コードが違います。もう一度確認してください。", "That code is wrong. Please check it again."),
-    "code_spent": (
-        "コードを何度も間違えたため、このログインは続けられません。",
-        "The code was wrong too often; this login cannot go on.",
+    "code_submit": ("完了する", "Complete"),
+    "typed_code_wrong": ("コードが違います。もう一度ご確認ください。", "That code is wrong. Please check it again."),
+    "typed_code_spent": (
+        "コードを何度も間違えたため、このログインは続けられません。サイトからもう一度お試しください。",
+        "The code was wrong too often; this login cannot go on. Please start again from the site.",
     ),
-    "other_browser_title": ("はじめのブラウザーに戻ってください", "Go back to your first browser"),
+    "other_browser_title": ("はじめの画面にお戻りください", "Go back to where you started"),
     "other_browser": (
-        "ログインを始めた画面に、次のコードを入力してください。",
-        "Type this code into the page where you started to log in.",
+        "「{}」へのログインを始めたブラウザーの画面に、次のコードを入力してください。",
+        "Type this code into the browser in which you started to log in to {}.",
     ),
     "other_browser_warning": (
-        "ご自身で始めたログインでなければ、何もせずこの画面を閉じてください。コードを誰かに教えないでください。",
+        "ご自身で始めたログインでなければ、何もせずにこの画面を閉じてください。コードは誰にも伝えないでください。",
         "If you did not start this login yourself, close this page and do nothing. Never tell anybody the code.",
     ),
-    "back": ("サイトに戻る", "Back to the site"),
     "error_title": ("ログインを続けられません", "This login cannot go on"),
+    "error_code": ("サイトの運営者の方へ：", "For the site's operator:"),
     "client_id_missing": (
         "サイトからの要求に、サイトの識別子（client_id）がありません。サイトの運営者にお知らせください。",
         "The site's request has no client_id. Please tell the site's operator.",
     ),
     "client_id_unknown": (
-        "登録されていないサイトからの要求です。サイトの運営者にお知らせください。",
+        "登録されていないサイトからの要求です（client_id）。サイトの運営者にお知らせください。",
         "The request comes from a site that is not registered (client_id). Please tell the site's operator.",
     ),
     "redirect_uri_missing": (
@@ -89,7 +118,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The requested redirect_uri is not registered. To be safe you are not sent anywhere.",
     ),
     "request_unreadable": (
-        "サイトからの要求を読み取れません（重複した項目、長すぎる項目など）。サイトの運営者にお知らせください。",
+        "サイトからの要求を読み取れません（項目の重複や長すぎる項目など）。サイトの運営者にお知らせください。",
         "The site's request cannot be read (a parameter is doubled, too long or not text). Please tell its operator.",
     ),
     "wrong_browser": (
@@ -104,14 +133,20 @@ TEXTS: dict[str, tuple[str, str]] = {
         "このログインは完了しています。サイトの画面をご確認ください。",
         "This login is already complete. Please look at the site's page.",
     ),
-    "not_ready": ("まだ完了していません。", "Not complete yet."),
-    "too_large": ("送信された内容が大きすぎます。", "What was sent is too large."),
+    "too_large": (
+        "送信された内容が大きすぎるか、途中で途切れました。",
+        "What was sent is too large, or was cut short.",
+    ),
     "unavailable": (
-        "ただいま混み合っているか、一時的に利用できません。少し待ってからお試しください。",
-        "The service is temporarily not available. Please try again in a moment.",
+        "ただいま混み合っているか、一時的に利用できません。少し待ってから、ページを読み込み直してください。",
+        "The service is temporarily not available. Please wait a moment and load this page again.",
     ),
     "not_found": ("ページが見つかりません。", "There is no such page."),
     "wrong_method": ("この操作はできません。", "That is not possible here."),
+    "broken": (
+        "システムの問題が起きました。サイトからもう一度お試しください。",
+        "Something went wrong here. Please start again from the site.",
+    ),
 }
 
 

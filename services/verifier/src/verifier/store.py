@@ -17,8 +17,10 @@ STATE = "parked"
 # In minutes of the hour, so that they shrink with it: 2 seconds at first, then doubling up to a minute.
 FIRST_PAUSE_MINUTES = 1 / 30
 LONGEST_PAUSE_MINUTES = 1.0
-# Longer than one try takes; when the replica that holds it dies another takes over after this.
+# Longer than one try takes; when the replica that holds it dies another takes over after this. In a short hour a try may
+# outlive it: then two replicas try, and the gateway keeps the first verdict.
 LEASE_SECONDS = 10.0
+LEASE_MINUTES = 0.5
 
 
 class _Content(msgspec.Struct, frozen=True):
@@ -67,8 +69,9 @@ class ParkedChecks:
 
     async def claim(self, limit: int) -> list[ParkedCheck]:
         """Takes a lease on checks that are due; raises Unavailable."""
+        lease = min(LEASE_SECONDS, self._hour.minutes(LEASE_MINUTES))
         documents = await self._collection.claim_due(
-            states=(STATE,), owner=self._owner, lease_seconds=LEASE_SECONDS, limit=limit
+            states=(STATE,), owner=self._owner, lease_seconds=lease, limit=limit
         )
         return [check for document in documents if (check := _read(document)) is not None]
 

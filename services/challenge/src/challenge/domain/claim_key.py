@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from kit.encoding import b64u, unb64u
@@ -26,7 +27,13 @@ class ClaimKey:
 
     def public_key(self) -> ec.EllipticCurvePublicKey:
         """Returns the key for verification."""
-        return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), self.point)
+        return _on_curve(self.point)
+
+
+@lru_cache(maxsize=256)
+def _on_curve(point: bytes) -> ec.EllipticCurvePublicKey:
+    # Parsing checks the point and costs as much as a verification; a login needs its key three times within seconds.
+    return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
 
 
 def claim_key_of_coordinates(x: str, y: str) -> ClaimKey:
@@ -36,7 +43,7 @@ def claim_key_of_coordinates(x: str, y: str) -> ClaimKey:
     """
     try:
         point = b"\x04" + _coordinate(x) + _coordinate(y)
-        ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
+        _on_curve(point)
     except ValueError:
         raise Refused(Refusal.MALFORMED_REQUEST, "claim_key is not a P-256 public key") from None
     return ClaimKey(point)

@@ -66,6 +66,10 @@ class Challenges(Protocol):
         """Return the challenge; raises Refused(challenge_expired) where its key is gone."""
         ...
 
+    def recall(self, handle: bytes) -> Stored | None:
+        """Return what was written here lately, if anything; it may be out of date, which a replace will show."""
+        ...
+
     async def replace(self, stored: Stored, challenge: Challenge, until: float) -> Stored:
         """Store the next state, or raise ChangedMeanwhileError."""
         ...
@@ -165,7 +169,7 @@ class Dispatch:
         Does not check that the key is fresh: a phone that reuses keys harms only its own unlinkability.
         """
         token = parse_token(text)
-        opened = await self._open(token)
+        opened = await self._open(token, self.challenges.recall(token.handle))
         challenge = opened.challenge
         proofs.check_proof(proof, key, proofs.claim_message(text))
         now = self.clock.now()
@@ -247,9 +251,9 @@ class Dispatch:
         handle = handle_of_login(login_id, self.keys.handle_key)
         return (await self._change(handle, lambda found: life.refused(found, notice))).challenge
 
-    async def _open(self, token: PresentedToken) -> Stored:
+    async def _open(self, token: PresentedToken, recalled: Stored | None = None) -> Stored:
         """Return the challenge of a genuine token; an unknown handle and a wrong secret are not told apart."""
-        stored = await self.challenges.find(token.handle)
+        stored = recalled or await self.challenges.find(token.handle)
         if stored is None:
             raise Refused(Refusal.TOKEN_UNKNOWN)
         challenge = stored.challenge
@@ -268,14 +272,26 @@ class Dispatch:
     async def _change(
         self, handle: bytes, decide: Callable[[Challenge], Challenge], stored: Stored | None = None
     ) -> Stored:
-        """Decide and compare-and-set, again while others are faster; what `decide` leaves as it is is not stored."""
+        """Decide and compare-and-set, again while others are faster; what `decide` leaves as it is is not stored.
+
+        `stored`, or what is recalled in its place, may be out of date. It saves the read where the write then succeeds;
+        a refusal, or that there is nothing to do, is concluded only from what was read.
+        """
+        stored = stored or self.challenges.recall(handle)
+        if stored is not None:
+            try:
+                decided = decide(stored.challenge)
+                if decided is not stored.challenge:
+                    return await self.challenges.replace(stored, decided, keep_until(decided, self.hour))
+            except (Refused, ChangedMeanwhileError):
+                pass
         for _ in range(_ATTEMPTS):
-            stored = stored or await self._find(handle)
+            stored = await self._find(handle)
             decided = decide(stored.challenge)
             if decided is stored.challenge:
                 return stored
             try:
                 return await self.challenges.replace(stored, decided, keep_until(decided, self.hour))
             except ChangedMeanwhileError:
-                stored = None
+                continue
         raise Unavailable(reason="contention")

@@ -4,21 +4,19 @@ Client and redirect URI come first, since before they are known nothing may be r
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.domain.client import Client
 from gateway.domain.errors import OAuthError, UnsafeRequest
+from gateway.domain.parameters import Parameters
 from gateway.domain.pkce import check_code_challenge
 from gateway.domain.redirect_uri import check_redirect_uri
 
 ATTRIBUTE_SCOPES = ("name", "address", "birthdate", "gender")
-SUPPORTED_ACR = ("aal3", "crl")
 _PRINTABLE = re.compile(r"[\x20-\x7E]{1,255}")
 _LANGUAGES = ("ja", "en")
 _MAX_UI_LOCALES = 255
-
-Parameters = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +40,20 @@ class AuthorizationRequest:
 def check_client(parameters: Parameters, find: Callable[[str], Client | None]) -> Client:
     """Returns the client of a request; raises UnsafeRequest when it is missing or unknown."""
     client_id = parameters.get("client_id")
+    if "client_id" in parameters.faults:
+        raise UnsafeRequest("request_unreadable")
     if client_id is None:
         raise UnsafeRequest("client_id_missing")
     client = find(client_id)
     if client is None:
         raise UnsafeRequest("client_id_unknown")
     return client
+
+
+def check_readable(parameters: Parameters, _client: Client) -> None:
+    """Every parameter, known or not, is given once, in UTF-8 and within bounds (RFC 6749 §3.1)."""
+    for rule in parameters.faults.values():
+        raise OAuthError("invalid_request", rule)
 
 
 def check_response_type(parameters: Parameters, _client: Client) -> None:
@@ -115,6 +121,13 @@ def check_max_age(parameters: Parameters, _client: Client) -> None:
         raise OAuthError("invalid_request", "max_age must be a number of seconds")
 
 
+def check_acr_values(parameters: Parameters, _client: Client) -> None:
+    """`acr_values` is a wish (OpenID Connect Core §3.1.2.1): only its form is checked, every login is by card or phone."""
+    acr_values = parameters.get("acr_values")
+    if acr_values is not None and not _PRINTABLE.fullmatch(acr_values):
+        raise OAuthError("invalid_request", "acr_values must be 1 to 255 printable ASCII characters")
+
+
 def check_sign_transaction(parameters: Parameters, _client: Client) -> None:
     """Signing is not served yet, so asking for it is refused rather than ignored."""
     if "sign_transaction_id" in parameters or "sign" in parameters.get("scope", "").split(" "):
@@ -123,6 +136,7 @@ def check_sign_transaction(parameters: Parameters, _client: Client) -> None:
 
 # The order in which a request is checked; what comes first is what the relying party is told.
 CHECKS: tuple[Callable[[Parameters, Client], None], ...] = (
+    check_readable,
     check_request_objects,
     check_response_type,
     check_response_mode,
@@ -133,6 +147,7 @@ CHECKS: tuple[Callable[[Parameters, Client], None], ...] = (
     check_pkce,
     check_prompt,
     check_max_age,
+    check_acr_values,
 )
 
 
@@ -142,7 +157,7 @@ def check_authorization_request(parameters: Parameters, client: Client) -> Autho
     Raises:
         OAuthError: the first rule that is broken, fit to be redirected.
     """
-    redirect_uri = check_redirect_uri(client, parameters.get("redirect_uri"))
+    redirect_uri = check_redirect_uri(client, parameters)
     for check in CHECKS:
         check(parameters, client)
     asked = parameters["scope"].split(" ")
@@ -155,6 +170,12 @@ def check_authorization_request(parameters: Parameters, client: Client) -> Autho
         code_challenge=parameters["code_challenge"],
         language=language_of(parameters.get("ui_locales"), None),
     )
+
+
+def answerable_state(parameters: Parameters) -> str | None:
+    """Returns the `state` to send back with an error: only one that kept its own rule."""
+    state = parameters.get("state")
+    return state if state is not None and _PRINTABLE.fullmatch(state) else None
 
 
 def language_of(ui_locales: str | None, accept_language: str | None) -> str | None:

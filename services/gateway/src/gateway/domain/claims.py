@@ -36,6 +36,11 @@ def id_token_claims(
         "acr": _ACR[verified.assurance],
         "amr": _AMR[verified.assurance],
     }
+    if verified.revocation_method:
+        claims["certificate_status"] = {
+            "method": verified.revocation_method,
+            "checked_at": int(verified.revocation_checked_at),
+        }
     if verified.attributes:
         claims["attributes_source"] = verified.attributes_source
     return claims

@@ -9,6 +9,9 @@ CLIENT_ID = re.compile(r"[0-9a-zA-Z]{1,255}")
 SCOPES = ("openid", "name", "address", "birthdate", "gender", "sign")
 TRANSPORTS = ("app_link", "qr")
 MAX_REDIRECT_URI = 255
+# Host and port only: what stands here is shown to people and named in a content security policy.
+_NETLOC = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?", re.ASCII)
+_PRINTABLE = re.compile(r"[\x21-\x7E]+", re.ASCII)
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -31,6 +34,8 @@ class Client:
     typed_code: bool = False
     purpose: dict[str, str] = field(default_factory=dict)
     key_version: int = 1
+    # Attribute scopes without which a login is refused; the others are voluntary (OpenID Connect Core §5.5).
+    essential: tuple[str, ...] = ()
 
     def shown_name(self, language: str) -> str:
         """Returns the name to show in a language, Japanese where there is none."""
@@ -63,6 +68,7 @@ def client_from(registration: dict[str, Any]) -> Client:
             typed_code=bool(registration.get("typed_code", False)),
             purpose=_texts(registration["purpose"]) if registration.get("purpose") else {},
             key_version=int(registration.get("key_version", 1)),
+            essential=tuple(registration.get("essential", ())),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise RegistrationError(f"client {client_id}: {error}") from error
@@ -79,8 +85,12 @@ def _check(client: Client) -> None:
         "needs exactly one of jwks and jwks_uri": (client.jwks is None) != (client.jwks_uri is None),
         "jwks_uri must be https": client.jwks_uri is None or client.jwks_uri.startswith("https://"),
         "scopes must be among " + " ".join(SCOPES): set(client.scopes) <= set(SCOPES) and "openid" in client.scopes,
-        "transports must be app_link, qr or both": bool(client.transports) and set(client.transports) <= set(TRANSPORTS),
+        "transports must be app_link, qr or both": bool(client.transports)
+        and set(client.transports) <= set(TRANSPORTS),
         "name needs a text in ja": "ja" in client.name,
+        "essential must be among the client's own attribute scopes": set(client.essential)
+        <= set(client.scopes) - {"openid", "sign"},
+        "key_version must be 1 or more": client.key_version >= 1,
     }
     for rule, holds in problems.items():
         if not holds:
@@ -90,11 +100,15 @@ def _check(client: Client) -> None:
 def _acceptable(uri: str) -> bool:
     if not isinstance(uri, str) or len(uri) > MAX_REDIRECT_URI or "#" in uri:
         return False
-    parts = urlsplit(uri)
-    if parts.scheme == "https":
-        return bool(parts.hostname)
-    if parts.scheme == "http":
-        return parts.hostname in _LOOPBACK
+    try:
+        parts = urlsplit(uri)
+        host = parts.hostname
+    except ValueError:
+        return False
+    if not _PRINTABLE.fullmatch(uri):
+        return False
+    if parts.scheme in ("https", "http"):
+        return bool(_NETLOC.fullmatch(parts.netloc)) and (parts.scheme == "https" or host in _LOOPBACK)
     # RFC 8252 §7.1: a private-use scheme is a domain name in reverse order.
     return "." in parts.scheme
 

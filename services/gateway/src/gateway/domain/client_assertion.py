@@ -53,8 +53,10 @@ def check_claims(claims: Mapping[str, Any], *, audiences: frozenset[str], now: f
     if not isinstance(issuer, str) or claims.get("sub") != issuer:
         raise invalid_client("client_assertion: iss and sub must be the client_id")
     audience = claims.get("aud")
-    given = audience if isinstance(audience, list) else [audience]
-    if not any(isinstance(entry, str) and entry in audiences for entry in given):
+    if isinstance(audience, list) and len(audience) == 1:
+        audience = audience[0]
+    # More than one audience is refused: another server among them could present the assertion here.
+    if not isinstance(audience, str) or audience not in audiences:
         raise invalid_client("client_assertion: aud must be the token endpoint or the issuer")
     expires_at = _moment(claims, "exp")
     if expires_at is None:

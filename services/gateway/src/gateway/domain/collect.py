@@ -5,29 +5,43 @@ from dataclasses import dataclass
 
 import msgspec
 from kit.clock import Clock
+from kit.errors import Code, ShirushiError, Unavailable
 from kit.hour import Hour
+from shirushi.verifier.v1 import events_pb2 as verifier
 
 from gateway.domain.client import Client
 from gateway.domain.errors import LoginRefused
-from gateway.domain.login import Collected, State, digest, needs_return, same_secret
+from gateway.domain.login import Collected, Login, State, Verified, digest, needs_return
 from gateway.domain.opaque_token import SECRET_BYTES, TokenKeys, seal_token
 from gateway.domain.outcome import EXPIRED, class_of
-from gateway.domain.ports import Changed, Facts, Logins, Pseudonyms, Stored
+from gateway.domain.ports import Changed, Logins, Pseudonyms, Stored
 from gateway.domain.redirect_uri import with_parameters
 from gateway.domain.sector import sector_label
 from gateway.domain.typed_code import MAX_ATTEMPTS, same_code, typed_code
 
 REPEAT_SECONDS = 10.0
+# The code lives a minute; the sweeper looks a little later.
+_REDEEM_BY_MINUTES = 1.1
 _ATTEMPTS = 4
+# What pseudonym answers when the handle was sealed for another login or sector than the one that is asked for.
+_SUBJECT_REFUSED = frozenset(
+    {
+        Code.INVALID_ARGUMENT,
+        Code.PERMISSION_DENIED,
+        Code.FAILED_PRECONDITION,
+        Code.NOT_FOUND,
+        Code.CONFLICT,
+        Code.ALREADY_EXISTS,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Collector:
-    """Completes logins for browsers over its ports."""
+    """Completes logins for browsers over its ports. That it is the right browser has been checked before."""
 
     logins: Logins
     pseudonyms: Pseudonyms
-    facts: Facts
     keys: TokenKeys
     find_client: Callable[[str], Client | None]
     sector_key: bytes
@@ -36,16 +50,11 @@ class Collector:
     hour: Hour
     random: Callable[[int], bytes]
 
-    def check_browser(self, stored: Stored, cookie: bytes | None) -> None:
-        """Checks that this browser started the login; raises LoginRefused(wrong_browser)."""
-        if cookie is None or not same_secret(stored.login.cookie_digest, cookie):
-            raise LoginRefused("wrong_browser")
-
     async def collect(self, stored: Stored, *, returned: bool) -> str:
         """Returns where to send the browser.
 
         Args:
-            stored: the login, whose browser has been checked.
+            stored: the login.
             returned: whether the app's way back or the typed code has been through this browser.
 
         Raises:
@@ -56,86 +65,102 @@ class Collector:
             try:
                 return await self._collect(stored, returned=returned)
             except Changed:
-                stored = await self.logins.find(stored.login_id)
-        raise LoginRefused("not_ready")
+                stored = await self.logins.find(stored.login_id, fresh=True)
+        raise Unavailable(reason="contention")
 
     async def type_code(self, stored: Stored, typed: str) -> None:
         """Checks the code that was shown elsewhere; raises LoginRefused(typed_code_wrong | typed_code_spent)."""
-        login = stored.login
-        if login.typed_wrong >= MAX_ATTEMPTS:
-            raise LoginRefused("typed_code_spent")
         expected = typed_code(self.keys.token_key(stored.epoch), stored.login_id)
-        if same_code(expected, typed):
-            return
-        counted = msgspec.structs.replace(login, typed_wrong=login.typed_wrong + 1)
-        due_at = self._due_at(stored)
-        try:
-            await self.logins.change(stored, stored.state, counted, due_at=due_at)
-        except Changed:
-            # Counted or overtaken by somebody else; a wrong code stays wrong.
-            pass
-        raise LoginRefused("typed_code_wrong")
+        for _ in range(_ATTEMPTS):
+            login = stored.login
+            if login.typed_wrong >= MAX_ATTEMPTS:
+                raise LoginRefused("typed_code_spent")
+            if same_code(expected, typed):
+                return
+            counted = msgspec.structs.replace(login, typed_wrong=login.typed_wrong + 1)
+            try:
+                changed = await self.logins.change(stored, stored.state, counted, due_at=stored.due_at)
+            except Changed:
+                # Every wrong attempt counts, also those that come together.
+                stored = await self.logins.find(stored.login_id, fresh=True)
+                continue
+            spent = changed.login.typed_wrong >= MAX_ATTEMPTS
+            raise LoginRefused("typed_code_spent" if spent else "typed_code_wrong")
+        raise Unavailable(reason="contention")
 
-    def needs_return(self, stored: Stored) -> bool:
+    def needs_return(self, login: Login) -> bool:
         """Tells whether the login waits for the app's way back or the typed code."""
-        client = self.find_client(stored.login.client_id)
-        return needs_return(stored.login, typed_code_policy=client is not None and client.typed_code)
+        client = self.find_client(login.client_id)
+        return needs_return(login, typed_code_policy=client is not None and client.typed_code)
 
     async def _collect(self, stored: Stored, *, returned: bool) -> str:
         login = stored.login
         match stored.state:
             case State.REFUSED:
-                return self._refusal(stored, class_of(login.reason))
+                return refusal(login, class_of(login.reason), self.issuer)
             case State.EXPIRED:
-                return self._refusal(stored, EXPIRED)
+                return refusal(login, EXPIRED, self.issuer)
             case State.COLLECTED | State.REDEEMED:
-                return self._again(stored, returned=returned)
-            case State.WAITING:
-                raise LoginRefused("not_ready")
+                return self._again(login, returned=returned)
         verified = login.verified
-        client = self.find_client(login.client_id)
-        if verified is None or client is None:
+        if stored.state is not State.VERIFIED or verified is None:
             raise LoginRefused("not_ready")
-        if not returned and self.needs_return(stored):
+        if not returned and self.needs_return(login):
             raise LoginRefused("needs_return")
-        sub = await self.pseudonyms.derive_sub(
-            stored.login_id,
-            stored.epoch,
-            verified.sealed_subject,
-            sector_label(self.sector_key, client.sector_identifier),
-            login.commitment_blind,
-            client.key_version,
-        )
+        return await self._mint(stored, verified)
+
+    async def _mint(self, stored: Stored, verified: Verified) -> str:
+        login = stored.login
+        client = self.find_client(login.client_id)
+        if client is None:
+            # Removed from the registry while the person held the card to the phone: nobody may be told anything.
+            raise LoginRefused("client_id_unknown")
+        try:
+            sub = await self.pseudonyms.derive_sub(
+                stored.login_id,
+                stored.epoch,
+                sealed_subject=verified.sealed_subject,
+                label=sector_label(self.sector_key, client.sector_identifier),
+                blind=login.commitment_blind,
+                key_version=client.key_version,
+            )
+        except ShirushiError as error:
+            if error.code not in _SUBJECT_REFUSED:
+                raise
+            return await self._refuse_subject(stored)
+        now = self.clock.now()
         secret = self.random(SECRET_BYTES)
         code = seal_token(self.keys, "code", stored.epoch, stored.login_id, secret)
-        now = self.clock.now()
         redirect = with_parameters(login.redirect_uri, {"code": code, "state": login.state, "iss": self.issuer})
-        collected = Collected(sub=sub, code_digest=digest(secret), redirect=redirect, collected_at=now)
-        # The sealed handle has served: nothing that could name the card stays once the sub is there.
-        found = msgspec.structs.replace(verified, sealed_subject=b"")
-        changed = msgspec.structs.replace(login, verified=found, collected=collected)
-        due_at = now + self.hour.minutes(1.1)
-        await self.logins.change(stored, State.COLLECTED, changed, due_at=due_at)
+        collected = msgspec.structs.replace(
+            login,
+            # The sealed handle has served: nothing that leads to the card stays once the sub is there.
+            verified=msgspec.structs.replace(verified, sealed_subject=b""),
+            collected=Collected(sub=sub, code_digest=digest(secret), redirect=redirect, collected_at=now),
+        )
+        due_at = now + self.hour.minutes(_REDEEM_BY_MINUTES)
+        await self.logins.change(stored, State.COLLECTED, collected, due_at=due_at)
         return redirect
 
-    def _again(self, stored: Stored, *, returned: bool) -> str:
-        collected = stored.login.collected
-        if collected is None or (not returned and self.needs_return(stored)):
-            raise LoginRefused("needs_return")
-        if self.clock.now() - collected.collected_at > REPEAT_SECONDS:
+    async def _refuse_subject(self, stored: Stored) -> str:
+        now = self.clock.now()
+        reason = verifier.REASON_BINDING_MISMATCH
+        refused = msgspec.structs.replace(stored.login, reason=reason, concluded_at=now, verified=None)
+        # Due at once: the sweeper publishes it.
+        await self.logins.change(stored, State.REFUSED, refused, due_at=now)
+        return refusal(refused, class_of(reason), self.issuer)
+
+    def _again(self, login: Login, *, returned: bool) -> str:
+        collected = login.collected
+        too_late = collected is None or self.clock.now() - collected.collected_at > REPEAT_SECONDS
+        if collected is None or too_late or (not returned and self.needs_return(login)):
             raise LoginRefused("already_collected")
         return collected.redirect
 
-    def _refusal(self, stored: Stored, refusal: str) -> str:
-        login = stored.login
-        return with_parameters(
-            login.redirect_uri,
-            {"error": "access_denied", "error_description": refusal, "state": login.state, "iss": self.issuer},
-        )
 
-    def _due_at(self, stored: Stored) -> float:
-        if stored.state is State.WAITING:
-            return stored.login.requested_at + self.hour.minutes(5.1)
-        return self.hour.epoch_start(stored.epoch) + self.hour.minutes(52)
-
-
+def refusal(login: Login, description: str, issuer: str) -> str:
+    """Returns the authorization error response of a refused login: access_denied and its class, never the reason."""
+    return with_parameters(
+        login.redirect_uri,
+        {"error": "access_denied", "error_description": description, "state": login.state, "iss": issuer},
+    )

@@ -46,9 +46,7 @@ def sealed_sheet(
         rp_name=shown.rp_name,
         origin=shown.origin,
         purpose=shown.purpose,
-        asked=[
-            pb.AskedAttribute(attribute=_ATTRIBUTES[name], essential=essential) for name, essential in shown.asked
-        ],
+        asked=[pb.AskedAttribute(attribute=_ATTRIBUTES[name], essential=essential) for name, essential in shown.asked],
         browser_family=browser[0],
         browser_system=browser[1],
         pin=pb.CERTIFICATE_KIND_USER_AUTHENTICATION,

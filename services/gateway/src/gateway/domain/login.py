@@ -31,6 +31,7 @@ class Verified(msgspec.Struct, frozen=True):
     revocation_method: str
     sealed_subject: bytes
     verified_at: float
+    revocation_checked_at: float = 0.0
 
 
 class Collected(msgspec.Struct, frozen=True):
@@ -53,10 +54,11 @@ class Login(msgspec.Struct, frozen=True, omit_defaults=True):
     code_challenge: str
     language: str
     requested_at: float
-    cookie_digest: bytes
     shown: ShownRequest
     commitment_blind: bytes
     app_link: str
+    # What the client's policy allowed when the login began.
+    transports: tuple[str, ...] = TRANSPORTS
     verified: Verified | None = None
     collected: Collected | None = None
     access_digest: bytes = b""
@@ -90,7 +92,7 @@ def transport_of(login: Login, presented: bytes) -> str | None:
 
     Challenge says by which transport the login was claimed, but is not believed: the card's signature decides.
     """
-    for transport in TRANSPORTS:
+    for transport in login.transports:
         if hmac.compare_digest(binding(login.shown, transport), presented):
             return transport
     return None

@@ -7,16 +7,19 @@ from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from kit.clock import Clock
+from kit.custody import KeyGone
 from kit.encoding import b64u, length_prefixed, unb64u
+from kit.hour import Hour
 
 LOGIN_ID_BYTES = 16
 SECRET_BYTES = 16
 MAX_TOKEN_BYTES = 256
 _EPOCH = struct.Struct(">I")
 _NONCE_BYTES = 12
-# page: a login's pages in the browser that started it. returned: the same, after the app came back or the code was typed.
-# qr: what the QR frame needs. return: the one-time code of the app's way back. code, access: OAuth's.
-KINDS = ("page", "returned", "qr", "return", "code", "access")
+# page: a login's pages in the browser that started it; holds what its QR codes are made of. returned: the same pages, after
+# the app came back or the code was typed. return: the one-time code of the app's way back. code, access: OAuth's.
+KINDS = ("page", "returned", "return", "code", "access")
 
 
 class TokenKeys(Protocol):
@@ -25,6 +28,26 @@ class TokenKeys(Protocol):
     def token_key(self, epoch: int) -> bytes:
         """Returns the key of an epoch; raises KeyGone, Unavailable."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class PresentTokenKeys:
+    """Token keys of epochs that have begun; nothing was ever sealed for a later one, whoever says so made it up.
+
+    Custody would answer that the key is not there yet, which asks the caller to come again; for a made-up token that is
+    no answer.
+    """
+
+    keys: TokenKeys
+    clock: Clock
+    hour: Hour
+
+    def token_key(self, epoch: int) -> bytes:
+        """Returns the key of an epoch; raises KeyGone, Unavailable."""
+        # One more for replicas whose clocks differ.
+        if epoch > self.hour.epoch_of(self.clock.now()) + 1:
+            raise KeyGone
+        return self.keys.token_key(epoch)
 
 
 class TokenInvalid(Exception):  # noqa: N818 - an answer

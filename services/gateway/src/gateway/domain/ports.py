@@ -23,6 +23,8 @@ class Stored:
     state: State
     login: Login
     version: object
+    # When the sweeper looks at it next; a change says it anew.
+    due_at: float | None = None
 
 
 class Logins(Protocol):
@@ -32,12 +34,24 @@ class Logins(Protocol):
         """Stores a new login in state WAITING."""
         ...
 
-    async def find(self, login_id: bytes) -> Stored:
-        """Reads a login; raises Gone."""
+    async def find(self, login_id: bytes, *, fresh: bool = False) -> Stored:
+        """Reads a login; raises Gone.
+
+        Without `fresh` what comes may be a moment old. Compare-and-set finds that out; an answer that rests on what a
+        login has not reached yet must be given on a fresh read.
+        """
         ...
 
-    async def change(self, stored: Stored, state: State, login: Login, *, due_at: float | None) -> Stored:
-        """Stores the next state; raises Changed, Gone."""
+    async def change(
+        self,
+        stored: Stored,
+        state: State,
+        login: Login,
+        *,
+        due_at: float | None,
+        expires_at: float | None = None,
+    ) -> Stored:
+        """Stores the next state, to be deleted at `expires_at` if that is earlier than before; raises Changed, Gone."""
         ...
 
     async def take_due(self, limit: int) -> list[Stored]:
@@ -58,7 +72,14 @@ class Challenges(Protocol):
     """The challenge service."""
 
     async def issue(
-        self, login_id: bytes, epoch: int, sheets: dict[str, bytes], expires_at: float, due_at: float, network: bytes
+        self,
+        login_id: bytes,
+        epoch: int,
+        *,
+        sheets: dict[str, bytes],
+        expires_at: float,
+        verdict_due_at: float,
+        network: bytes,
     ) -> IssuedChallenge:
         """Issues the challenge of a login; raises Unavailable."""
         ...
@@ -76,7 +97,7 @@ class Pseudonyms(Protocol):
     """The pseudonym service."""
 
     async def derive_sub(
-        self, login_id: bytes, epoch: int, sealed_subject: bytes, label: bytes, blind: bytes, key_version: int
+        self, login_id: bytes, epoch: int, *, sealed_subject: bytes, label: bytes, blind: bytes, key_version: int
     ) -> str:
         """Returns the pairwise subject; raises Unavailable or ShirushiError when it is refused."""
         ...

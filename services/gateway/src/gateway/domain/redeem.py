@@ -12,11 +12,14 @@ from shirushi.gateway.v1 import events_pb2 as pb
 
 from gateway.domain.claims import userinfo_claims
 from gateway.domain.errors import OAuthError
-from gateway.domain.login import State, digest, same_secret
-from gateway.domain.opaque_token import SECRET_BYTES, TokenInvalid, TokenKeys, open_token, seal_token
+from gateway.domain.login import Collected, Login, State, digest, same_secret
+from gateway.domain.opaque_token import SECRET_BYTES, OpenedToken, TokenInvalid, TokenKeys, open_token, seal_token
 from gateway.domain.pkce import check_code_verifier
-from gateway.domain.ports import Changed, Gone, Logins, Stored
+from gateway.domain.ports import Changed, Facts, Gone, Logins, Stored
+from gateway.domain.verdicts import RETRY_MINUTES
 
+CODE_MINUTES = 1
+ACCESS_MINUTES = 5
 _ATTEMPTS = 4
 
 
@@ -25,6 +28,7 @@ class Redeemed:
     """A login whose code has just been redeemed, and its access token."""
 
     stored: Stored
+    sub: str
     access_token: str
     expires_in: int
 
@@ -38,6 +42,7 @@ class Redeemer:
     """Redeems codes and answers for access tokens over its ports."""
 
     logins: Logins
+    facts: Facts
     keys: TokenKeys
     clock: Clock
     hour: Hour
@@ -53,88 +58,106 @@ class Redeemer:
         code = form.get("code")
         if not code:
             raise OAuthError("invalid_request", "code is required")
-        if "redirect_uri" not in form:
+        if not form.get("redirect_uri"):
             raise OAuthError("invalid_request", "redirect_uri is required")
+        token = self._opened("code", code)
+        if token is None:
+            raise _invalid_grant("code is not valid")
+        fresh = False
         for _ in range(_ATTEMPTS):
-            stored = await self._login_of(code)
+            stored, collected = await self._login_of(token, fresh=fresh)
             if stored.login.client_id != client_id:
                 # Not spent: otherwise whoever saw a code could spoil it.
                 raise _invalid_grant("code is not for this client")
             try:
-                return await self._redeem(stored, form)
+                return await self._redeem(stored, collected, form)
             except Changed:
-                continue
+                fresh = True
         raise _invalid_grant("code is not valid")
 
     async def userinfo(self, access_token: str) -> dict[str, Any]:
         """Returns the claims that an access token is good for; raises OAuthError invalid_token."""
-        refused = OAuthError("invalid_token", "the access token is not valid", status=401)
-        try:
-            token = open_token(self.keys, "access", access_token)
-            stored = await self.logins.find(token.login_id)
-        except (TokenInvalid, Gone, KeyGone):
-            raise refused from None
-        login = stored.login
-        if (
-            stored.state is not State.REDEEMED
-            or login.killed
-            or self.clock.now() >= login.access_until
-            or not same_secret(login.access_digest, token.payload)
-        ):
-            raise refused
-        return userinfo_claims(login)
+        token = self._opened("access", access_token)
+        if token is not None:
+            for fresh in (False, True):
+                try:
+                    stored = await self.logins.find(token.login_id, fresh=fresh)
+                except Gone:
+                    break
+                if self._is_good(stored, token):
+                    return userinfo_claims(stored.login)
+        raise OAuthError("invalid_token", "the access token is not valid", status=401)
 
-    async def _login_of(self, code: str) -> Stored:
+    def _is_good(self, stored: Stored, token: OpenedToken) -> bool:
+        login = stored.login
+        return (
+            stored.state is State.REDEEMED
+            and not login.killed
+            and self.clock.now() < login.access_until
+            and same_secret(login.access_digest, token.payload)
+        )
+
+    def _opened(self, kind: str, token: str) -> OpenedToken | None:
         try:
-            token = open_token(self.keys, "code", code)
-            stored = await self.logins.find(token.login_id)
-        except (TokenInvalid, Gone, KeyGone):
+            return open_token(self.keys, kind, token)
+        except (TokenInvalid, KeyGone):
+            return None
+
+    async def _login_of(self, token: OpenedToken, *, fresh: bool) -> tuple[Stored, Collected]:
+        try:
+            stored = await self.logins.find(token.login_id, fresh=fresh)
+        except Gone:
             raise _invalid_grant("code is not valid") from None
         collected = stored.login.collected
-        if collected is None or not same_secret(collected.code_digest, token.payload):
-            raise _invalid_grant("code is not valid")
-        return stored
+        if collected is not None and same_secret(collected.code_digest, token.payload):
+            return stored, collected
+        if not fresh:
+            # Another replica may have given the code out a moment ago.
+            return await self._login_of(token, fresh=True)
+        raise _invalid_grant("code is not valid")
 
-    async def _redeem(self, stored: Stored, form: Mapping[str, str]) -> Redeemed:
+    async def _redeem(self, stored: Stored, collected: Collected, form: Mapping[str, str]) -> Redeemed:
         login = stored.login
-        collected = login.collected
         if stored.state is State.REDEEMED:
             # RFC 6749 §4.1.2: a code used twice was stolen once, so what it gave is taken back.
             await self._kill(stored)
             raise _invalid_grant("code was used before")
-        if stored.state is not State.COLLECTED or collected is None:
+        if stored.state is not State.COLLECTED:
             raise _invalid_grant("code is not valid")
         now = self.clock.now()
-        if now > collected.collected_at + self.hour.minutes(1):
+        if now > collected.collected_at + self.hour.minutes(CODE_MINUTES):
             raise _invalid_grant("code has expired")
-        problem: OAuthError | None = None
         try:
-            if form["redirect_uri"] != login.redirect_uri:
-                raise _invalid_grant("redirect_uri is not that of the authorization request")
-            check_code_verifier(form.get("code_verifier"), login.code_challenge)
-        except OAuthError as error:
-            problem = error
-        if problem is not None:
+            check_grant(login, form)
+        except OAuthError:
             # Spent all the same: whoever presents a code without its verifier may have stolen it.
-            spent = msgspec.structs.replace(login, stage=pb.STAGE_REDEEM, concluded_at=now)
+            spent = msgspec.structs.replace(
+                login, stage=pb.STAGE_REDEEM, concluded_at=now, verified=None, collected=None
+            )
             await self.logins.change(stored, State.EXPIRED, spent, due_at=now)
-            raise problem
+            raise
         secret = self.random(SECRET_BYTES)
-        ends = min(now + self.hour.minutes(5), self.hour.credential_deadline(stored.epoch))
-        redeemed = msgspec.structs.replace(
-            login,
-            access_digest=digest(secret),
-            access_until=ends,
-            concluded_at=now,
-        )
+        ends = min(now + self.hour.minutes(ACCESS_MINUTES), self.hour.credential_deadline(stored.epoch))
+        redeemed = msgspec.structs.replace(login, access_digest=digest(secret), access_until=ends, concluded_at=now)
         # Due at once more: the sweeper publishes the conclusion if this process dies before it has.
-        due_at = now + self.hour.minutes(0.25)
-        changed = await self.logins.change(stored, State.REDEEMED, redeemed, due_at=due_at)
+        due_at = now + self.hour.minutes(RETRY_MINUTES)
+        changed = await self.logins.change(stored, State.REDEEMED, redeemed, due_at=due_at, expires_at=ends)
         access = seal_token(self.keys, "access", stored.epoch, stored.login_id, secret)
-        return Redeemed(changed, access, int(ends - now))
+        return Redeemed(changed, collected.sub, access, int(ends - now))
 
     async def _kill(self, stored: Stored) -> None:
-        if not stored.login.killed:
-            killed = msgspec.structs.replace(stored.login, killed=True)
-            due_at = None if stored.login.announced else self.clock.now()
-            await self.logins.change(stored, State.REDEEMED, killed, due_at=due_at)
+        login = stored.login
+        if login.killed:
+            return
+        killed = msgspec.structs.replace(login, killed=True, verified=None)
+        due_at = None if login.announced else self.clock.now()
+        await self.logins.change(stored, State.REDEEMED, killed, due_at=due_at)
+        # Replicas that have seen the login a moment ago must not answer for its token any more.
+        await self.facts.progressed(stored)
+
+
+def check_grant(login: Login, form: Mapping[str, str]) -> None:
+    """Checks that a token request belongs to the authorization request; raises OAuthError."""
+    if form["redirect_uri"] != login.redirect_uri:
+        raise _invalid_grant("redirect_uri is not that of the authorization request")
+    check_code_verifier(form.get("code_verifier"), login.code_challenge)

@@ -4,14 +4,18 @@ from urllib.parse import urlencode, urlsplit
 
 from gateway.domain.client import Client
 from gateway.domain.errors import UnsafeRequest
+from gateway.domain.parameters import Parameters
 
 
-def check_redirect_uri(client: Client, redirect_uri: str | None) -> str:
-    """Returns the redirect URI if it is registered.
+def check_redirect_uri(client: Client, parameters: Parameters) -> str:
+    """Returns the redirect URI of a request if it is registered.
 
     Raises:
         UnsafeRequest: missing or not registered; nothing may be sent there.
     """
+    redirect_uri = parameters.get("redirect_uri")
+    if "redirect_uri" in parameters.faults:
+        raise UnsafeRequest("request_unreadable")
     if redirect_uri is None:
         raise UnsafeRequest("redirect_uri_missing")
     if redirect_uri not in client.redirect_uris:

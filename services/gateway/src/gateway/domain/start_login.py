@@ -4,23 +4,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kit.clock import Clock
-from kit.encoding import b64u
 from kit.hour import Hour
 
 from gateway.domain.authorization_request import AuthorizationRequest
 from gateway.domain.binding import ShownRequest
 from gateway.domain.client import Client
 from gateway.domain.display_sheet import sealed_sheet
-from gateway.domain.login import Login, digest
-from gateway.domain.opaque_token import LOGIN_ID_BYTES, SECRET_BYTES, TokenKeys, seal_token
+from gateway.domain.login import Login
+from gateway.domain.opaque_token import LOGIN_ID_BYTES, TokenKeys, seal_token
 from gateway.domain.ports import Challenges, Facts, Logins, Stored
-from gateway.domain.qr import link, link_token
+from gateway.domain.qr import QrSource, link, link_token
 from gateway.domain.redirect_uri import shown_origin
 from gateway.domain.sector import sector_commitment, sector_label
 from gateway.domain.typed_code import typed_code
 
 BLIND_BYTES = 32
 SHEET_KEY_BYTES = 32
+CHALLENGE_MINUTES = 5
+VERDICT_DUE_MINUTES = 50
 # An answer on its way when the challenge expires gets this long before the sweeper asks.
 EXPIRY_GRACE_MINUTES = 0.1
 
@@ -36,13 +37,10 @@ class AskingBrowser:
 
 @dataclass(frozen=True, slots=True)
 class StartedLogin:
-    """What the login page and the cookie are made of."""
+    """A login that is stored and published, and the token of its page."""
 
     stored: Stored
     page: str
-    qr: str | None
-    app_link: str | None
-    cookie_secret: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,38 +69,30 @@ class LoginStarter:
         now = self.clock.now()
         epoch = self.hour.epoch_of(now)
         login_id = self.random(LOGIN_ID_BYTES)
-        secret = self.random(SECRET_BYTES)
         commitment_blind = self.random(BLIND_BYTES)
-        shown = ShownRequest(
-            client_id=client.client_id,
-            rp_name=client.shown_name(language),
-            origin=shown_origin(request.redirect_uri),
-            purpose=client.shown_purpose(language),
-            # Claims asked by scope are voluntary (OpenID Connect Core §5.5): the holder may withhold any.
-            asked=tuple((name, False) for name in request.attributes),
-            blind=self.random(BLIND_BYTES),
-            sector_commitment=sector_commitment(
-                sector_label(self.sector_key, client.sector_identifier), commitment_blind
-            ),
-        )
+        shown = self._shown(request, client, language, commitment_blind)
         sheet_keys = {transport: self.random(SHEET_KEY_BYTES) for transport in client.transports}
         sheets = {
-            transport: self._sheet(shown, transport, key, login_id, epoch, client, browser)
+            transport: sealed_sheet(
+                shown,
+                transport,
+                key,
+                browser=(browser.family, browser.system),
+                **self._ways_back(transport, client, epoch, login_id),
+            )
             for transport, key in sheet_keys.items()
         }
         issued = await self.challenges.issue(
             login_id,
             epoch,
-            sheets,
-            now + self.hour.minutes(5),
-            self.hour.epoch_start(epoch) + self.hour.minutes(50),
-            browser.network,
+            sheets=sheets,
+            expires_at=now + self.hour.minutes(CHALLENGE_MINUTES),
+            verdict_due_at=self.hour.epoch_start(epoch) + self.hour.minutes(VERDICT_DUE_MINUTES),
+            network=browser.network,
         )
         app_link = ""
         if "app_link" in sheet_keys:
-            app_link = link(
-                self.app_link_base, link_token(issued.handle, issued.link_secret), sheet_keys["app_link"]
-            )
+            app_link = link(self.app_link_base, link_token(issued.handle, issued.link_secret), sheet_keys["app_link"])
         login = Login(
             client_id=client.client_id,
             redirect_uri=request.redirect_uri,
@@ -112,42 +102,39 @@ class LoginStarter:
             code_challenge=request.code_challenge,
             language=language,
             requested_at=now,
-            cookie_digest=digest(secret),
             shown=shown,
             commitment_blind=commitment_blind,
             app_link=app_link,
+            transports=client.transports,
         )
-        due_at = now + self.hour.minutes(5 + EXPIRY_GRACE_MINUTES)
+        due_at = now + self.hour.minutes(CHALLENGE_MINUTES + EXPIRY_GRACE_MINUTES)
         stored = await self.logins.add(login_id, epoch, login, due_at=due_at)
         await self.facts.requested(stored)
-        qr = None
+        qr = b""
         if "qr" in sheet_keys:
-            payload = issued.handle + issued.qr_secret + sheet_keys["qr"]
-            qr = seal_token(self.keys, "qr", epoch, login_id, payload)
-        page = seal_token(self.keys, "page", epoch, login_id, b"")
-        return StartedLogin(stored, page, qr, app_link or None, secret)
+            # In the page's own address, sealed: the frame is drawn every few seconds and reads no store for it.
+            qr = QrSource(issued.handle, issued.qr_secret, sheet_keys["qr"]).packed()
+        return StartedLogin(stored, seal_token(self.keys, "page", epoch, login_id, qr))
 
-    def _sheet(
-        self,
-        shown: ShownRequest,
-        transport: str,
-        key: bytes,
-        login_id: bytes,
-        epoch: int,
-        client: Client,
-        browser: AskingBrowser,
-    ) -> bytes:
-        way_back = ""
-        code = ""
-        if transport == "app_link":
-            way_back = f"{self.return_base}?c={seal_token(self.keys, 'return', epoch, login_id, b'')}"
-        elif client.typed_code:
-            code = typed_code(self.keys.token_key(epoch), login_id)
-        return sealed_sheet(
-            shown, transport, key, browser=(browser.family, browser.system), return_uri=way_back, typed_code=code
+    def _shown(
+        self, request: AuthorizationRequest, client: Client, language: str, commitment_blind: bytes
+    ) -> ShownRequest:
+        label = sector_label(self.sector_key, client.sector_identifier)
+        return ShownRequest(
+            client_id=client.client_id,
+            rp_name=client.shown_name(language),
+            origin=shown_origin(request.redirect_uri),
+            purpose=client.shown_purpose(language),
+            # Claims asked by scope are voluntary (OpenID Connect Core §5.5) unless the client is registered otherwise.
+            asked=tuple((name, name in client.essential) for name in request.attributes),
+            blind=self.random(BLIND_BYTES),
+            sector_commitment=sector_commitment(label, commitment_blind),
         )
 
-
-def cookie_name(login_id: bytes) -> str:
-    """Returns the name of a login's cookie; `__Host-` ties it to this host, to HTTPS and to the root path."""
-    return f"__Host-login-{b64u(digest(login_id)[:6])}"
+    def _ways_back(self, transport: str, client: Client, epoch: int, login_id: bytes) -> dict[str, str]:
+        """Returns what of a sheet leads the holder back to the waiting browser."""
+        if transport == "app_link":
+            return {"return_uri": f"{self.return_base}?c={seal_token(self.keys, 'return', epoch, login_id, b'')}"}
+        if client.typed_code:
+            return {"typed_code": typed_code(self.keys.token_key(epoch), login_id)}
+        return {}

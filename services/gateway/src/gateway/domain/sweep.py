@@ -4,15 +4,20 @@ from dataclasses import dataclass
 
 import msgspec
 from kit.clock import Clock
-from kit.errors import Unavailable
+from kit.custody import KeyGone
+from kit.errors import ShirushiError
 from kit.hour import Hour
+from kit.log import get_logger
 from shirushi.gateway.v1 import events_pb2 as pb
 
 from gateway.domain.login import State
-from gateway.domain.ports import Challenges, Changed, Logins, Stored
-from gateway.domain.verdicts import Verdicts
+from gateway.domain.ports import Challenges, Changed, Facts, Gone, Logins, Stored
+from gateway.domain.verdicts import RETRY_MINUTES, Verdicts
 
 BATCH = 50
+# The verifier has until minute 50; what it publishes then gets a minute to arrive.
+VERDICT_LATEST_MINUTES = 51
+_log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +26,25 @@ class Sweeper:
 
     logins: Logins
     challenges: Challenges
+    facts: Facts
     verdicts: Verdicts
     clock: Clock
     hour: Hour
 
     async def sweep(self) -> int:
-        """Handles what is due now and returns how much that was; what fails stays due."""
+        """Handles what is due now and returns how much that was; what fails stays due. Raises Unavailable."""
         due = await self.logins.take_due(BATCH)
         for stored in due:
             try:
                 await self._handle(stored)
-            except (Changed, Unavailable):
-                # Changed: somebody was faster. Unavailable: the lease ends and it is due again.
+            except (Changed, Gone, KeyGone):
+                # Somebody was faster, or nobody can read it any more; what they left is due when its time comes.
                 continue
+            except ShirushiError as error:
+                # The lease ends and it is due again.
+                _log.info("sweep_postponed", login_id=stored.login_id.hex(), reason=error.reason)
+            except Exception as error:  # noqa: BLE001 - one login that cannot be handled must not hold up the others
+                _log.error("sweep_failed", login_id=stored.login_id.hex(), error=type(error).__name__)
         return len(due)
 
     async def _handle(self, stored: Stored) -> None:
@@ -48,19 +59,26 @@ class Sweeper:
                 await self.verdicts.announce(stored)
 
     async def _waiting(self, stored: Stored) -> None:
-        verdict_due = self.hour.epoch_start(stored.epoch) + self.hour.minutes(51)
-        if self.clock.now() >= verdict_due:
+        verdict_latest = self.hour.epoch_start(stored.epoch) + self.hour.minutes(VERDICT_LATEST_MINUTES)
+        if self.clock.now() >= verdict_latest:
             await self._expire(stored, pb.STAGE_VERIFY)
             return
+        # Challenge alone knows whether a phone has answered in time; withdrawn, it takes no answer any more.
         claimed = await self.challenges.withdraw(stored.login_id, stored.epoch)
         if claimed is None:
-            # Answered in time: the verdict is on its way, and if it is lost this comes again.
-            await self.logins.change(stored, State.WAITING, stored.login, due_at=verdict_due)
+            # Answered: the verdict is on its way, and if it is lost this comes again.
+            await self.logins.change(stored, State.WAITING, stored.login, due_at=verdict_latest)
             return
+        if not claimed:
+            # The process may have died between storing and publishing the request; consumers keep the first.
+            await self.facts.requested(stored)
         await self._expire(stored, pb.STAGE_ANSWER if claimed else pb.STAGE_CLAIM)
 
     async def _expire(self, stored: Stored, stage: int) -> None:
-        expired = msgspec.structs.replace(stored.login, stage=stage, concluded_at=self.clock.now())
-        retry_at = self.clock.now() + self.hour.minutes(0.25)
-        changed = await self.logins.change(stored, State.EXPIRED, expired, due_at=retry_at)
+        now = self.clock.now()
+        # What speaks of the person has no more use.
+        expired = msgspec.structs.replace(stored.login, stage=stage, concluded_at=now, verified=None, collected=None)
+        changed = await self.logins.change(
+            stored, State.EXPIRED, expired, due_at=now + self.hour.minutes(RETRY_MINUTES)
+        )
         await self.verdicts.announce(changed)

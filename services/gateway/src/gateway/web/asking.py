@@ -1,57 +1,54 @@
 """What routes read of a request besides its parameters: language, browser, address, the cookies of logins."""
 
-from kit.encoding import unb64u
 from starlette.requests import Request
 
 from gateway.domain.authorization_request import language_of
 from gateway.domain.browser import browser_of
+from gateway.domain.cookie import PREFIX
 from gateway.domain.network import network_digest
-from gateway.domain.opaque_token import SECRET_BYTES
-from gateway.domain.start_login import AskingBrowser, cookie_name
+from gateway.domain.start_login import AskingBrowser
 from gateway.web.parts import Parts
 
-COOKIE_PREFIX = "__Host-login-"
-MAX_COOKIES = 5
-_MAX_COOKIE_HEADER = 8192
+_MAX_HEADER = 8192
+_LANGUAGES = ("ja", "en")
 
 
-def language(request: Request, asked: str | None = None) -> str:
-    """Returns ja or en; Japanese where nobody says otherwise."""
-    return asked or language_of(None, request.headers.get("accept-language")) or "ja"
+def language(request: Request, chosen: str | None = None) -> str:
+    """Returns ja or en: what the person chose on the page, then `chosen`, then the browser's wish, then Japanese."""
+    asked = request.query_params.get("lang")
+    if asked in _LANGUAGES:
+        return asked
+    return chosen or language_of(None, request.headers.get("accept-language")) or "ja"
 
 
 def asking_browser(request: Request, parts: Parts) -> AskingBrowser:
     """Returns what is used of the browser, and forgets the rest."""
     family, system = browser_of(request.headers.get("user-agent", ""))
-    return AskingBrowser(family, system, network_digest(_address(request, parts), parts.network_key))
+    return AskingBrowser(family, system, network_digest(_address(request, parts.forwarded_hops), parts.network_key))
 
 
 def login_cookies(request: Request) -> dict[str, str]:
     """Returns the cookies of logins in the order in which the browser sent them: the oldest first (RFC 6265 §5.4)."""
-    header = request.headers.get("cookie", "")[:_MAX_COOKIE_HEADER]
+    header = request.headers.get("cookie", "")[:_MAX_HEADER]
     cookies: dict[str, str] = {}
-    for pair in header.split(";"):
-        name, _, value = pair.strip().partition("=")
-        if name.startswith(COOKIE_PREFIX):
-            cookies.setdefault(name, value)
+    if PREFIX in header:
+        for pair in header.split(";"):
+            name, _, value = pair.strip().partition("=")
+            if name.startswith(PREFIX):
+                cookies.setdefault(name, value)
     return cookies
 
 
-def cookie_secret(request: Request, login_id: bytes) -> bytes | None:
-    """Returns the secret of a login's cookie, or None when this browser has none."""
-    value = login_cookies(request).get(cookie_name(login_id))
-    if value is None:
-        return None
-    try:
-        return unb64u(value, max_bytes=SECRET_BYTES)
-    except ValueError:
-        return None
+def _address(request: Request, forwarded_hops: int) -> str:
+    """Returns the browser's address as text, possibly empty or nonsense: it serves a hint only and is never kept.
 
-
-def _address(request: Request, parts: Parts) -> str:
-    forwarded = request.headers.get("x-forwarded-for", "")
-    if parts.trusted_proxies and forwarded:
-        # Each proxy of ours appends what it saw; what the client wrote itself stands further left.
-        hops = [hop.strip() for hop in forwarded.split(",")]
-        return hops[-min(parts.trusted_proxies, len(hops))]
-    return request.client.host if request.client else ""
+    Each proxy appends the address that it saw to X-Forwarded-For, so with n trusted proxies the n-th entry from the
+    right is the last one that a stranger could not have written.
+    """
+    if forwarded_hops == 0:
+        return request.client.host if request.client else ""
+    line = ",".join(request.headers.getlist("x-forwarded-for"))
+    if len(line) > _MAX_HEADER:
+        return ""
+    entries = [entry.strip() for entry in line.split(",")]
+    return entries[-forwarded_hops] if len(entries) >= forwarded_hops else ""

@@ -28,7 +28,18 @@ def configuration(parts: Parts) -> dict[str, object]:
         "id_token_signing_alg_values_supported": ["ES256"],
         "scopes_supported": ["openid", "name", "address", "birthdate", "gender"],
         "claims_supported": [
-            *CLAIMS, "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "acr", "amr", "attributes_source",
+            *CLAIMS,
+            "iss",
+            "aud",
+            "exp",
+            "iat",
+            "auth_time",
+            "nonce",
+            "at_hash",
+            "acr",
+            "amr",
+            "attributes_source",
+            "certificate_status",
         ],
         "acr_values_supported": ["aal3", "aal2"],
         "code_challenge_methods_supported": ["S256"],
@@ -55,6 +66,6 @@ def routes(parts: Parts) -> list[Route]:
         return Response(keys, headers=_CACHED, media_type="application/json")
 
     return [
-        Route(f"{BASE}/.well-known/openid-configuration", show_configuration, methods=["GET"]),
-        Route(f"{OIDC}/certs", show_keys, methods=["GET"]),
+        Route(f"{BASE}/.well-known/openid-configuration", show_configuration, methods=["GET"], name="discovery"),
+        Route(f"{OIDC}/certs", show_keys, methods=["GET"], name="certs"),
     ]

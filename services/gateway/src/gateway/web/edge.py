@@ -1,67 +1,131 @@
-"""The public application: every route, the bound on bodies, and pages for what is not there."""
+"""The outermost layer of the public surface: every path, every bound, and an answer in the right kind for every error."""
 
-from typing import Any
+import time
+from collections.abc import Callable
 
 from kit.http import BodyLimit, SecurityHeaders
-from starlette.applications import Starlette
+from kit.log import get_logger
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.pages import SCRIPT, STYLE, error_page
 from gateway.problems import json_response
-from gateway.web import authorize, discovery, userinfo, way_back
+from gateway.web import authorize, cancel, code, discovery, follow, login_page, qr, token, userinfo, wait, way_back
 from gateway.web.asking import language
-from gateway.web.login import LoginPages
-from gateway.web.parts import BASE, Parts
-from gateway.web.token import TokenEndpoint
+from gateway.web.parts import BASE, OIDC, Parts
+
+Watch = Callable[[str, int, float], None]
 
 MAX_BODY_BYTES = 16 * 1024
-_STATIC_HEADERS = {"cache-control": "public, max-age=3600"}
-_NOT_FOUND = 404
+_STATIC_HEADERS = {"cache-control": "public, max-age=31536000, immutable"}
+# Reading them changes nothing, so a HEAD may too; at the others it would start or collect a login for nobody.
+_SAFE = frozenset({"discovery", "certs", "style", "script"})
+_NOT_FOUND, _WRONG_METHOD, _TOO_LARGE, _TOO_SLOW, _BROKEN = 404, 405, 413, 408, 500
+_RULES = {
+    _NOT_FOUND: ("not_found", "there is no such endpoint"),
+    _WRONG_METHOD: ("invalid_request", "this endpoint does not take this method"),
+    _TOO_LARGE: ("invalid_request", f"the body must have at most {MAX_BODY_BYTES} bytes"),
+    _TOO_SLOW: ("invalid_request", "the body took too long"),
+    _BROKEN: ("server_error", "something went wrong here"),
+}
+_PAGES = {
+    _NOT_FOUND: "not_found",
+    _WRONG_METHOD: "wrong_method",
+    _TOO_LARGE: "too_large",
+    _TOO_SLOW: "too_large",
+    _BROKEN: "broken",
+}
 
 
-def application(parts: Parts) -> Any:
+def application(parts: Parts, watch: Watch) -> ASGIApp:
     """Returns the ASGI application."""
     routes = [
-        *discovery.routes(parts),
-        *authorize.routes(parts),
-        *TokenEndpoint(parts).routes(),
+        *token.routes(parts),
         *userinfo.routes(parts),
-        *LoginPages(parts).routes(),
+        *authorize.routes(parts),
+        *login_page.routes(parts),
+        *wait.routes(parts),
         *way_back.routes(parts),
-        Route("/static/style.css", _static(STYLE, "text/css"), methods=["GET"]),
-        Route("/static/wait.js", _static(SCRIPT, "text/javascript"), methods=["GET"]),
+        *follow.routes(parts),
+        *qr.routes(parts),
+        *code.routes(parts),
+        *cancel.routes(parts),
+        *discovery.routes(parts),
+        _static("/static/style.css", "style", STYLE, "text/css"),
+        _static("/static/follow.js", "script", SCRIPT, "text/javascript"),
     ]
-    starlette = Starlette(routes=routes, exception_handlers={HTTPException: _http_problem})
-    return SecurityHeaders(BodyLimit(starlette, MAX_BODY_BYTES, too_large=_too_large))
+    for route in routes:
+        if route.methods is not None and route.name not in _SAFE:
+            route.methods.discard("HEAD")
+    limited = BodyLimit(
+        _Routes(routes, watch), MAX_BODY_BYTES, too_large=_refused(_TOO_LARGE), too_slow=_refused(_TOO_SLOW)
+    )
+    return SecurityHeaders(limited)
 
 
-def _static(content: bytes, media_type: str) -> Any:
-    async def serve(_request: Request) -> Response:
-        return Response(content, headers=_STATIC_HEADERS, media_type=media_type)
+class _Routes:
+    """Finds the route, times it, and turns what it raises into an answer."""
 
-    return serve
+    def __init__(self, routes: list[Route], watch: Watch) -> None:
+        self._router = Router(routes, redirect_slashes=False)
+        self._watch = watch
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return  # no lifespan, no websockets
+        began = time.perf_counter()
+        status = 0
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        # The router raises for unknown paths and methods only where it believes an application to be around it.
+        scope["app"] = self
+        try:
+            await self._router(scope, receive, watched)
+        except Exception as error:
+            if status:
+                raise  # the answer has begun: the server can only cut it
+            await _answer_to(error, scope)(scope, receive, watched)
+        if status:
+            found = scope.get("route")
+            self._watch(found.name if isinstance(found, Route) else "none", status, time.perf_counter() - began)
 
 
-async def _http_problem(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else _NOT_FOUND
-    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
-    if request.url.path.startswith(BASE):
-        name = "not_found" if status == _NOT_FOUND else "invalid_request"
-        rule = "there is no such endpoint" if status == _NOT_FOUND else "this endpoint does not take this method"
-        return json_response({"error": name, "error_description": rule}, status, headers)
-    response = error_page("not_found" if status == _NOT_FOUND else "wrong_method", language(request), status)
-    response.headers.update(headers)
+def _answer_to(error: Exception, scope: Scope) -> Response:
+    if isinstance(error, HTTPException) and error.status_code in _RULES:
+        return _problem(scope, error.status_code, dict(error.headers or {}))
+    # Its text may quote what was sent; the log keeps the type and the places only.
+    get_logger().error("request_failed", exc_info=error)
+    return _problem(scope, _BROKEN)
+
+
+def _refused(status: int) -> ASGIApp:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await _problem(scope, status)(scope, receive, send)
+
+    return answer
+
+
+def _problem(scope: Scope, status: int, headers: dict[str, str] | None = None) -> Response:
+    """Answers in JSON where programs ask, with a page where people do."""
+    path: str = scope["path"]
+    if path.startswith(BASE) and path != f"{OIDC}/auth":
+        error, rule = _RULES[status]
+        return json_response({"error": error, "error_description": rule}, status, headers)
+    response = error_page(_PAGES[status], language(Request(scope)), status)
+    response.headers.update(headers or {})
     return response
 
 
-async def _too_large(scope: Any, receive: Any, send: Any) -> None:
-    request = Request(scope)
-    response: Response
-    if request.url.path.startswith(BASE):
-        response = json_response({"error": "invalid_request", "error_description": "the body is too large"}, 413)
-    else:
-        response = error_page("too_large", language(request), 413)
-    await response(scope, receive, send)
+def _static(path: str, name: str, content: bytes, media_type: str) -> Route:
+    async def serve(_: Request) -> Response:
+        return Response(content, headers=_STATIC_HEADERS, media_type=media_type)
+
+    return Route(path, serve, methods=["GET"], name=name)

@@ -13,7 +13,6 @@ from gateway.domain.ports import Challenges, Logins
 from gateway.domain.redeem import Redeemer
 from gateway.domain.start_login import LoginStarter
 from gateway.domain.verdicts import Verdicts
-from gateway.facts import PublishedFacts
 from gateway.id_tokens import IdTokenKeys
 from gateway.store import AssertionIds
 from gateway.waiting import WaitingBrowsers
@@ -28,16 +27,17 @@ class Parts:
 
     issuer: str
     origin: str
+    # Where the simulated phone opens links as a plain page; None outside the sandbox.
     test_card_url: str | None
     network_key: bytes | None
-    trusted_proxies: int
+    forwarded_hops: int
+    qr_step_seconds: float
     clock: Clock
     hour: Hour
     keys: TokenKeys
     clients: ClientRegistry
     logins: Logins
     challenges: Challenges
-    facts: PublishedFacts
     starter: LoginStarter
     collector: Collector
     redeemer: Redeemer

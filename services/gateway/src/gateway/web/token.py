@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import msgspec
-
 from kit.encoding import unb64u
 from kit.errors import ShirushiError
 from kit.forms import FormError, parse_form
@@ -14,33 +13,33 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.domain.claims import id_token_claims
-from gateway.domain.client_assertion import check_claims, invalid_client, presented_assertion
+from gateway.domain.client_assertion import (
+    MAX_ASSERTION,
+    check_claims,
+    invalid_client,
+    presented_assertion,
+)
 from gateway.domain.errors import OAuthError
 from gateway.domain.redeem import Redeemed
 from gateway.problems import json_response, oauth_error, temporarily_unavailable
 from gateway.web.parts import OIDC, Parts
 
 _FORM = "application/x-www-form-urlencoded"
-_MAX_VALUE = 4608
 _log = get_logger()
 
 
-class TokenEndpoint:
-    """Redeems codes for ID and access tokens."""
+def routes(parts: Parts) -> list[Route]:
+    """Returns the route."""
+    # OpenID Connect Core §9 names the token endpoint; FAPI 2.0 and newer drafts the issuer.
+    audiences = frozenset({f"{parts.origin}{OIDC}/token", parts.issuer})
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        # RFC 7523 §3 names the token endpoint; FAPI 2.0 and newer drafts the issuer.
-        self._audiences = frozenset({f"{parts.origin}{OIDC}/token", parts.issuer})
-
-    def routes(self) -> list[Route]:
-        """Returns the route."""
-        return [Route(f"{OIDC}/token", self.token, methods=["POST"])]
-
-    async def token(self, request: Request) -> Response:
-        """Answers a token request."""
+    async def token(request: Request) -> Response:
         try:
-            return await self._token(await _form(request))
+            form = await _form(request)
+            client_id = await _authenticated(parts, form, audiences)
+            if form["grant_type"] != "authorization_code":
+                raise OAuthError("unsupported_grant_type", "grant_type must be authorization_code")
+            return _granted(parts, await parts.redeemer.redeem(client_id, form))
         except OAuthError as error:
             _log.info("token_refused", error=error.error, rule=error.description)
             return oauth_error(error)
@@ -48,73 +47,75 @@ class TokenEndpoint:
             _log.warning("token_unavailable", reason=error.reason)
             return temporarily_unavailable()
 
-    async def _token(self, form: Mapping[str, str]) -> Response:
-        grant_type = form.get("grant_type")
-        if not grant_type:
-            raise OAuthError("invalid_request", "Missing form parameter: grant_type")
-        client_id = await self._authenticated(form)
-        if grant_type != "authorization_code":
-            raise OAuthError("unsupported_grant_type", "grant_type must be authorization_code")
-        redeemed = await self._parts.redeemer.redeem(client_id, form)
-        login = redeemed.stored.login
-        if login.collected is None:
-            raise OAuthError("invalid_grant", "code is not valid")
-        now = self._parts.clock.now()
-        claims = id_token_claims(
-            login,
-            issuer=self._parts.issuer,
-            sub=login.collected.sub,
-            access_token=redeemed.access_token,
-            now=now,
-            lifetime=redeemed.expires_in,
-        )
-        content = {
-            "access_token": redeemed.access_token,
-            "token_type": "Bearer",
-            "expires_in": redeemed.expires_in,
-            "scope": " ".join(login.scopes),
-            "id_token": self._parts.id_tokens.sign(claims),
-        }
-        _log.info("login_redeemed", login_id=redeemed.stored.login_id.hex())
-        response = json_response(content)
-        response.background = BackgroundTask(self._announce, redeemed)
-        return response
-
-    async def _announce(self, redeemed: Redeemed) -> None:
-        # The login is due in the store until this has been done, so a death in between only delays it.
-        try:
-            await self._parts.verdicts.announce(redeemed.stored)
-        except ShirushiError as error:
-            _log.warning("conclusion_delayed", reason=error.reason)
-
-    async def _authenticated(self, form: Mapping[str, str]) -> str:
-        assertion = presented_assertion(form)
-        named = form.get("client_id") or _claimed_issuer(assertion)
-        client = self._parts.clients.find(named)
-        if client is None:
-            raise invalid_client("the client is not registered")
-        claims = await self._parts.assertion_keys.verified_claims(client, assertion)
-        checked = check_claims(claims, audiences=self._audiences, now=self._parts.clock.now())
-        if checked.client_id != client.client_id:
-            raise invalid_client("client_assertion: iss and sub must be the client_id")
-        if not await self._parts.assertion_ids.take(checked.client_id, checked.jti, checked.expires_at):
-            raise invalid_client("client_assertion: jti was used before")
-        return client.client_id
+    return [Route(f"{OIDC}/token", token, methods=["POST"], name="token")]
 
 
 async def _form(request: Request) -> Mapping[str, str]:
+    """Returns the form's parameters; those without a value are as good as omitted (RFC 6749 §3.2)."""
+    if "authorization" in request.headers:
+        raise invalid_client("client authentication must be private_key_jwt, in the form")
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != _FORM:
         raise OAuthError("invalid_request", f"Content-Type must be {_FORM}")
     try:
-        return parse_form(await request.body(), max_value=_MAX_VALUE)
+        given = parse_form(await request.body(), max_value=MAX_ASSERTION)
     except FormError as error:
         raise OAuthError("invalid_request", error.public_text) from None
+    form = {name: value for name, value in given.items() if value}
+    if "grant_type" not in form:
+        # The model service's words (REFERENCE §2).
+        raise OAuthError("invalid_request", "Missing form parameter: grant_type")
+    return form
 
 
-def _claimed_issuer(assertion: str) -> str:
+async def _authenticated(parts: Parts, form: Mapping[str, str], audiences: frozenset[str]) -> str:
+    assertion = presented_assertion(form)
+    client = parts.clients.find(form.get("client_id") or _named_issuer(assertion))
+    if client is None:
+        raise invalid_client("the client is not registered")
+    claims = await parts.assertion_keys.verified_claims(client, assertion)
+    checked = check_claims(claims, audiences=audiences, now=parts.clock.now())
+    if checked.client_id != client.client_id:
+        raise invalid_client("client_assertion: iss and sub must be the client_id")
+    if not await parts.assertion_ids.take(checked.client_id, checked.jti, checked.expires_at):
+        raise invalid_client("client_assertion: jti was used before")
+    return client.client_id
+
+
+def _granted(parts: Parts, redeemed: Redeemed) -> Response:
+    stored = redeemed.stored
+    claims = id_token_claims(
+        stored.login,
+        issuer=parts.issuer,
+        sub=redeemed.sub,
+        access_token=redeemed.access_token,
+        now=parts.clock.now(),
+        lifetime=redeemed.expires_in,
+    )
+    content = {
+        "access_token": redeemed.access_token,
+        "token_type": "Bearer",
+        "expires_in": redeemed.expires_in,
+        "scope": " ".join(stored.login.scopes),
+        "id_token": parts.id_tokens.sign(claims),
+    }
+    _log.info("login_redeemed", login_id=stored.login_id.hex())
+
+    async def announce() -> None:
+        # The login is due in the store until this has been done, so a death in between only delays it.
+        try:
+            await parts.verdicts.announce(stored)
+        except ShirushiError as error:
+            _log.warning("conclusion_delayed", login_id=stored.login_id.hex(), reason=error.reason)
+
+    response = json_response(content)
+    response.background = BackgroundTask(announce)
+    return response
+
+
+def _named_issuer(assertion: str) -> str:
     """Returns whom an assertion says it is from, only to find the keys that then check it."""
     try:
-        payload = msgspec.json.decode(unb64u(assertion.split(".")[1], max_bytes=4096))
+        payload = msgspec.json.decode(unb64u(assertion.split(".")[1], max_bytes=MAX_ASSERTION))
         return str(payload["iss"])
-    except (ValueError, IndexError, KeyError, TypeError):
+    except (ValueError, IndexError, KeyError, TypeError, RecursionError):
         raise invalid_client("client_assertion: not a signed JWT") from None

@@ -26,7 +26,7 @@ def routes(parts: Parts) -> list[Route]:
         except ShirushiError:
             return temporarily_unavailable()
 
-    return [Route(f"{OIDC}/userinfo", userinfo, methods=["GET", "POST"])]
+    return [Route(f"{OIDC}/userinfo", userinfo, methods=["GET", "POST"], name="userinfo")]
 
 
 async def _access_token(request: Request) -> str:

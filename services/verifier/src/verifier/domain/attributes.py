@@ -30,9 +30,7 @@ _TWELVE_DIGITS = re.compile(r"(?<![0-9])(?:[0-9]{12}|[0-9]{4}([ -])[0-9]{4}\1[0-
 _ENCODED_BYTES = re.compile(r"(?=[A-Za-z+/_=-]*[0-9])[A-Za-z0-9+/_=-]{40,}")
 
 
-def agreed_attributes(
-    evidence: Evidence, signature_certificate: VerifiedCertificate | None
-) -> Mapping[Attribute, str]:
+def agreed_attributes(evidence: Evidence, signature_certificate: VerifiedCertificate | None) -> Mapping[Attribute, str]:
     """Returns the attributes that pass on, empty if none was agreed to.
 
     Not checked here: that the card holds what the app says it read (the attestation vouches for the app), and that the

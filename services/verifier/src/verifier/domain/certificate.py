@@ -102,8 +102,6 @@ def _read(certificate: x509.Certificate, extensions: x509.Extensions) -> Unverif
     constraints = found.get(x509.BasicConstraints)
     names = found.get(x509.SubjectAlternativeName)
     access = found.get(x509.AuthorityInformationAccess)
-    # Reading them parses them; the name comparison of the path would otherwise be the first to touch them.
-    _ = certificate.subject, certificate.issuer, certificate.signature_algorithm_oid
     return UnverifiedCertificate(
         certificate=certificate,
         serial=serial,

@@ -169,6 +169,8 @@ def check_attributes_presence(evidence: Evidence) -> None:
     )
     if wanted and named == 0:
         raise Refusal(Reason.EVIDENCE_INCOMPLETE)
-    authenticating = any(certificate.kind is CertificateKind.USER_AUTHENTICATION for certificate in evidence.certificates)
+    authenticating = any(
+        certificate.kind is CertificateKind.USER_AUTHENTICATION for certificate in evidence.certificates
+    )
     if named and authenticating and not wanted:
         raise Refusal(Reason.ATTRIBUTES_MISMATCH)

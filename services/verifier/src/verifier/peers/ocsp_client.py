@@ -6,15 +6,9 @@ import aiohttp
 from kit.clock import Clock
 
 from verifier.domain.certification_path import utc
-from verifier.domain.ocsp import (
-    MAX_RESPONSE_BYTES,
-    NONCE_BYTES,
-    CertificateStatus,
-    Freshness,
-    Inquiry,
-    Unusable,
-    read_response,
-)
+from verifier.domain.ocsp import MAX_RESPONSE_BYTES, CertificateStatus, Freshness, read_response
+from verifier.domain.ocsp_request import NONCE_BYTES, Inquiry
+from verifier.domain.ocsp_responder import Unusable
 from verifier.domain.revocation import Responders, SourceUnavailable
 from verifier.domain.verdict import CheckedCertificate
 from verifier.metrics import Metrics

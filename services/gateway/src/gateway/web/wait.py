@@ -1,0 +1,76 @@
+"""The waiting page, and collecting: where the login stands, or on to the relying party."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.domain.errors import LoginRefused
+from gateway.domain.login import State
+from gateway.domain.ports import Stored
+from gateway.pages import login_document
+from gateway.waiting import Progress
+from gateway.web.asking import language
+from gateway.web.opened import OpenedPage, for_people, opened_page, see_other
+from gateway.web.parts import Parts
+
+# After the phone has answered the verdict is some hundredths of a second away: the answer waits for it rather than
+# sending the browser round. Longer would keep people without scripts from seeing a page.
+HOLD_SECONDS = 1.0
+
+
+def routes(parts: Parts) -> list[Route]:
+    """Returns the routes; both do the same, and only the address says what the caller expects."""
+
+    async def wait(request: Request) -> Response:
+        page = opened_page(parts, request)
+        return await next_step(parts, request, page, await parts.logins.find(page.login_id))
+
+    handler = for_people(wait)
+    return [
+        Route("/login/{ref}/wait", handler, methods=["GET"], name="wait"),
+        Route("/login/{ref}/collect", handler, methods=["GET"], name="collect"),
+    ]
+
+
+async def next_step(parts: Parts, request: Request, page: OpenedPage, stored: Stored) -> Response:
+    """Sends the browser on where its login is ready, or shows what it waits for."""
+    answered = page.returned or parts.waiting.progress(page.login_id) is Progress.CLAIMED
+    if stored.state is State.WAITING and answered:
+        await parts.waiting.changed(page.login_id, HOLD_SECONDS)
+        stored = await parts.logins.find(page.login_id)
+    if stored.state is State.WAITING:
+        return waiting_page(parts, request, page, stored)
+    try:
+        return see_other(await parts.collector.collect(stored, returned=page.returned))
+    except LoginRefused as refused:
+        if refused.reason == "needs_return":
+            return code_page(request, page, stored)
+        if refused.reason == "not_ready":
+            return waiting_page(parts, request, page, stored)
+        raise
+
+
+def waiting_page(parts: Parts, request: Request, page: OpenedPage, stored: Stored) -> Response:
+    """Returns the page that refreshes itself until there is something to go on with."""
+    return login_document(
+        "wait.html",
+        language(request, stored.login.language),
+        redirect_uri=stored.login.redirect_uri,
+        shown=stored.login.shown,
+        path=page.path,
+        progress=parts.waiting.progress(page.login_id).value,
+    )
+
+
+def code_page(request: Request, page: OpenedPage, stored: Stored, problem: str = "", status: int = 200) -> Response:
+    """Returns the page that asks for the app's way back, or for the code that another browser or the phone shows."""
+    return login_document(
+        "code.html",
+        language(request, stored.login.language),
+        status,
+        redirect_uri=stored.login.redirect_uri,
+        shown=stored.login.shown,
+        path=page.path,
+        by_app=stored.login.verified is not None and stored.login.verified.transport == "app_link",
+        problem=problem,
+    )

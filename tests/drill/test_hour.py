@@ -1,0 +1,194 @@
+"""An hour of two minutes, really waited for: a login in every stage ends, and afterwards nobody can read anything."""
+
+import asyncio
+import re
+import time
+from pathlib import Path
+
+import aiohttp
+import pytest
+from kit.clock import SystemClock
+from kit.crypto import load_signing_key
+from kit.custody import Custody, KeyGone
+from kit.custody_client import RpcShareSource
+from kit.hour import Hour
+from kit.rpc import TlsFiles, channel
+from kit.settings import read_secret, read_signers
+from kit.store.document import Altered, associated_data, open_content
+from pymongo import AsyncMongoClient
+from sandbox import cards
+from sandbox.browser import Browser
+from sandbox.driver import connected
+from sandbox.lean_rp import Attempt
+from sandbox.phone.client import Consent
+from shirushi.rights import PRINCIPALS
+
+from tests.support.drilled import Drilled, drilled
+
+pytestmark = [pytest.mark.real, pytest.mark.drill]
+
+HOUR = Hour(120.0)
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory):
+    with drilled(tmp_path_factory.mktemp("hour"), hour=HOUR) as running:
+        yield running
+
+
+async def facts(sandbox: Drilled) -> dict[str, float]:
+    """What audit-purge has recorded for the first time, by fact."""
+    url = sandbox.addresses["management"]["audit-purge-0"] + "/metrics"
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        text = await answer.text()
+    pattern = r'shirushi_audit_purge_facts_total\{fact="(\w+)",outcome="recorded"\} ([0-9.]+)'
+    return {fact: float(count) for fact, count in re.findall(pattern, text)}
+
+
+async def until(sandbox: Drilled, fact: str, count: float, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while (await facts(sandbox)).get(fact, 0) < count:
+        assert time.monotonic() < deadline, f"{fact} was not recorded: {await facts(sandbox)}"
+        await asyncio.sleep(0.25)
+
+
+async def _started(driver):
+    browser, attempt = Browser(driver._session), Attempt()
+    page = await browser.follow(driver.lean_rp.authorization_url(attempt), driver.lean_rp.is_redirect)
+    return browser, attempt, page
+
+
+async def _answered(driver, chip):
+    browser, attempt, page = await _started(driver)
+    asked = await driver.phone.claim(page.attribute("app-link", "href"))
+    await driver.phone.approve(asked, chip, Consent(chip.card.pin, [], chip.card.text_pin))
+    return browser, attempt, asked
+
+
+def test_a_login_in_every_stage_ends(sandbox: Drilled):
+    async def run() -> None:
+        async with connected(sandbox.addresses) as driver:
+            chip = next(iter(cards.people(Path(sandbox.addresses["state"]), driver.authority, 1)))
+            # Collected and not redeemed.
+            browser, _, asked = await _answered(driver, chip)
+            page = await browser.follow(asked.sheet.return_uri, driver.lean_rp.is_redirect)
+            deadline = time.monotonic() + 10
+            while page.location is None and time.monotonic() < deadline:
+                await asyncio.sleep(0.2)
+                page = await browser.follow(asked.sheet.return_uri, driver.lean_rp.is_redirect)
+            assert page.location is not None
+            # Answered and not collected; claimed and not answered; not even claimed.
+            await _answered(driver, chip)
+            _, _, page = await _started(driver)
+            await driver.phone.claim(page.attribute("app-link", "href"))
+            await _started(driver)
+            await until(sandbox, "expired_redeem", 1, 30)
+            await until(sandbox, "expired_claim", 1, 30)
+            await until(sandbox, "expired_answer", 1, 30)
+            # Answered while no verifier works.
+            sandbox.supervisor.kill("verifier-0")
+            await _answered(driver, chip)
+            await until(sandbox, "expired_collect", 1, 130)
+            await until(sandbox, "expired_verify", 1, 130)
+
+    try:
+        asyncio.run(run())
+    finally:
+        sandbox.supervisor.start("verifier-0")
+        asyncio.run(sandbox.supervisor.ready("verifier-0"))
+
+
+def test_a_dead_revocation_source_ends_in_a_definite_refusal(sandbox: Drilled):
+    async def run() -> None:
+        control = sandbox.addresses["jlis"] + "/control"
+        async with connected(sandbox.addresses) as driver, aiohttp.ClientSession() as session:
+            chip = next(iter(cards.people(Path(sandbox.addresses["state"]), driver.authority, 1)))
+            before = (await facts(sandbox)).get("refused", 0)
+            async with session.post(control, json={"mode": "dead"}) as answer:
+                assert answer.status == 200
+            try:
+                await _answered(driver, chip)
+                await until(sandbox, "refused", before + 1, 130)
+            finally:
+                async with session.post(control, json={"mode": "ok"}) as answer:
+                    assert answer.status == 200
+
+    asyncio.run(run())
+
+
+def test_nothing_about_a_finished_login_can_be_read_after_its_deadline(sandbox: Drilled):
+    async def run() -> None:
+        async with connected(sandbox.addresses) as driver:
+            chip = next(iter(cards.people(Path(sandbox.addresses["state"]), driver.authority, 1)))
+            epoch = HOUR.epoch_of(time.time())
+            result = await driver.log_in(chip, "bench")
+            assert result.outcome == "completed", result.detail
+        custodies = {service: await _custody(sandbox, service) for service in PRINCIPALS if service != "audit-purge"}
+        kept = await _documents(sandbox)
+        of_login = [row for row in kept if epoch <= row[2]["epoch"] <= epoch + 2]
+        # Before the deadline the same keys and bytes are readable: otherwise the rest would prove nothing.
+        assert any(_readable(custodies[service], service, name, row) for service, name, row in of_login)
+        deadline = HOUR.key_deadline(epoch + 2)
+        while time.time() < deadline:
+            await asyncio.sleep(0.5)
+        for service, custody in custodies.items():
+            # Everything that the service could ask for now, with its own identity and its own secret.
+            await custody.refresh(whole=True)
+            with pytest.raises(KeyGone):
+                custody.state_key(epoch)
+            fresh = await _custody(sandbox, service)
+            with pytest.raises(KeyGone):
+                fresh.state_key(epoch)
+        assert not any(_readable(custodies[service], service, name, row) for service, name, row in of_login)
+
+    asyncio.run(run())
+
+
+def _readable(custody: Custody, service: str, name: str, row: dict) -> bool:
+    place = associated_data(service, name, bytes(row["_id"]), row["epoch"], row["rev"])
+    try:
+        open_content(custody.state_key(row["epoch"]), bytes(row["box"]), place)
+    except (KeyGone, Altered):
+        return False
+    return True
+
+
+async def _custody(sandbox: Drilled, service: str) -> Custody:
+    """A custody with the service's own credentials, as a restarted replica would make it."""
+    pki = sandbox.pki
+    tls = TlsFiles(pki.certificate(service), pki.key(service), pki.ca)
+    port = sandbox.supervisor.ports.internal_port(4, 0, 1)
+    audit_purge = channel(f"127.0.0.1:{port}", tls, server_name="audit-purge")
+    await audit_purge.start()
+    custody = Custody(
+        service=service,
+        secret=read_secret(pki.service_secret(service)),
+        signing_key=load_signing_key(pki.signing_key(service)),
+        signers=read_signers(pki.signers),
+        hour=HOUR,
+        clock=SystemClock(),
+        source=RpcShareSource(audit_purge),
+        receives=False,
+    )
+    await custody.refresh(whole=True)
+    return custody
+
+
+async def _documents(sandbox: Drilled) -> list[tuple[str, str, dict]]:
+    """Every sealed document of every service, read with its own database user."""
+    found = []
+    for service, principal in PRINCIPALS.items():
+        if service == "audit-purge":
+            continue
+        async with AsyncMongoClient(
+            sandbox.addresses["mongodb"],
+            tls=True,
+            tlsCertificateKeyFile=str(sandbox.pki.both(service)),
+            tlsCAFile=str(sandbox.pki.ca),
+            authMechanism="MONGODB-X509",
+            authSource="$external",
+        ) as client:
+            database = client[principal.database]
+            for name in await database.list_collection_names():
+                found += [(service, name, row) async for row in database[name].find({"box": {"$exists": True}})]
+    return found
