@@ -16,13 +16,13 @@ from kit.rpc import TlsFiles, channel
 from kit.settings import read_secret, read_signers
 from kit.store.document import Altered, associated_data, open_content
 from pymongo import AsyncMongoClient
-from sandbox import cards
 from sandbox.browser import Browser
 from sandbox.driver import connected
 from sandbox.lean_rp import Attempt
 from sandbox.phone.client import Consent
 from shirushi.rights import PRINCIPALS
 
+from sandbox import cards
 from tests.support.drilled import Drilled, drilled
 
 pytestmark = [pytest.mark.real, pytest.mark.drill]

@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
-from sandbox import cards
 from sandbox.driver import connected
 from sandbox.phone.client import ApiError
 
+from sandbox import cards
 from tests.support.drilled import Drilled, drilled
 
 pytestmark = [pytest.mark.real, pytest.mark.drill]
@@ -92,7 +92,7 @@ async def log_in_patiently(driver, chip):
         while True:
             try:
                 return await post(asked)
-            except (ApiError, OSError, asyncio.TimeoutError) as error:
+            except (ApiError, OSError, TimeoutError) as error:
                 if time.monotonic() > deadline or (isinstance(error, ApiError) and error.status < 500):
                     raise
                 await asyncio.sleep(0.1)
@@ -122,7 +122,5 @@ def test_logins_in_flight_survive_a_kill_of_a_store(sandbox: Drilled, store: str
 
 
 def test_after_all_kills_every_login_has_exactly_one_conclusion(sandbox: Drilled):
-    concluded = [
-        json.loads(line) for line in sandbox.log("audit-purge-0").splitlines() if line.startswith("{")
-    ]
+    concluded = [json.loads(line) for line in sandbox.log("audit-purge-0").splitlines() if line.startswith("{")]
     assert not [line for line in concluded if line["event"] == "event_put_aside"]

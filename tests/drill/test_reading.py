@@ -18,7 +18,7 @@ from kit.testing.leak_guard import LeakGuard
 from kit.testing.null_sealer import null_sealer
 
 from tests.support import surfaces
-from tests.support.drilled import Drilled, drilled
+from tests.support.drilled import Drilled, drilled, eventually
 from tests.support.planted import Planted, plant_relying_party, planted_logins
 from tests.support.trace_sink import TraceSink, trace_sink
 from tests.support.unsealed import EVERYTHING, OWN
@@ -32,7 +32,13 @@ PADDING = bytes(64)
 HELD = {
     "gateway": (
         {"gateway"},
-        {"challenge.claimed", "challenge.cancelled", "verification.delayed", "verification.completed", "login.progressed"},
+        {
+            "challenge.claimed",
+            "challenge.cancelled",
+            "verification.delayed",
+            "verification.completed",
+            "login.progressed",
+        },
     ),
     "challenge": ({"challenge"}, {"challenge.claimed", "challenge.cancelled", "challenge.answered"}),
     "verifier": ({"verifier"}, {"challenge.answered", "verification.delayed", "verification.completed"}),
@@ -92,10 +98,13 @@ def reading(directory, unsealed: str | None = None) -> Iterator[Read]:
         if unsealed == EVERYTHING:
             stack.enter_context(null_sealer())
         planted = asyncio.run(planted_logins(sandbox))
-        read = surfaces.topics(sandbox), surfaces.collections(sandbox), surfaces.logs(sandbox), surfaces.metrics(sandbox)
-        for name in sandbox.addresses["management"]:
-            # What the exporter has not sent yet is sent at the end.
-            sandbox.supervisor.terminate(name)
+        read = (
+            surfaces.topics(sandbox),
+            surfaces.collections(sandbox),
+            surfaces.logs(sandbox),
+            surfaces.metrics(sandbox),
+        )
+        asyncio.run(eventually(lambda: sink.bodies, 15, "spans arrive"))
         yield Read(planted, *read, sink)
 
 
@@ -103,7 +112,12 @@ async def _start_again(sandbox: Drilled, sink: TraceSink, unsealed: str | None) 
     """Starts every service with each login traced, and unsealed if that is wanted."""
     for name in sandbox.addresses["management"]:
         child = sandbox.supervisor._children[name]
-        traced = {"SHIRUSHI_OTLP_ENDPOINT": sink.address, "SHIRUSHI_TRACE_RATIO": "1"}
+        traced = {
+            "SHIRUSHI_OTLP_ENDPOINT": sink.address,
+            "SHIRUSHI_TRACE_RATIO": "1",
+            # The exporter's own setting: what is gathered is sent after so many milliseconds.
+            "OTEL_BSP_SCHEDULE_DELAY": "200",
+        }
         child.environment = {**child.environment, **traced}
         if unsealed:
             module = name.rpartition("-")[0].replace("-", "_")
@@ -159,7 +173,7 @@ def test_no_log_line_holds_anything_planted(shipped: Read):
 def test_the_logs_that_were_read_speak_of_the_logins(shipped: Read):
     ids = _login_ids(shipped)
     assert len(ids) >= 5
-    for service in ("gateway-0", "challenge-0"):
+    for service in ("gateway-0", "verifier-0"):
         assert any(identifier in shipped.logs[service] for identifier in ids), service
 
 

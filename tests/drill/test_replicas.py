@@ -22,9 +22,7 @@ def replicated(tmp_path_factory):
 
 def test_two_hundred_people_log_in_over_two_replicas_of_everything(replicated: Drilled):
     results = asyncio.run(
-        run_logins(
-            replicated.addresses, card=None, people=PEOPLE, rp="bench", count=PEOPLE, concurrency=CONCURRENCY
-        )
+        run_logins(replicated.addresses, card=None, people=PEOPLE, rp="bench", count=PEOPLE, concurrency=CONCURRENCY)
     )
     assert [result.detail for result in results if result.outcome != "completed"] == []
     assert len({result.sub for result in results}) == PEOPLE

@@ -180,9 +180,7 @@ class Neighbours:
     async def check_received(self, done):
         """Every login that has its 202 reaches the verifier, and says the same however often."""
         async with asyncio.timeout(15):
-            while any(  # noqa: ASYNC110 - what it waits for comes from another process
-                login_id not in self.received for login_id, _, _ in done
-            ):
+            while any(login_id not in self.received for login_id, _, _ in done):
                 await asyncio.sleep(0.05)
         for login_id, challenge_id, nonce in done:
             first, *repeated = self.received[login_id]

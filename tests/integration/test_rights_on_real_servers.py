@@ -43,7 +43,10 @@ async def send(servers, principal, topic):
 
 async def read_one(servers, principal, topic, group):
     consumer = AIOKafkaConsumer(
-        topic, **client_options(servers, principal), group_id=group, auto_offset_reset="earliest",
+        topic,
+        **client_options(servers, principal),
+        group_id=group,
+        auto_offset_reset="earliest",
         enable_auto_commit=False,
     )
     try:
@@ -121,6 +124,7 @@ async def test_mongod_refuses_a_client_without_a_certificate(real_servers):
 
 async def test_topics_are_purged_within_the_hour(real_servers):
     from confluent_kafka.admin import ConfigResource
+
     from sandbox.kafka import admin_client
 
     admin = admin_client(real_servers.kafka_bootstrap, real_servers.pki)

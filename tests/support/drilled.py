@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from kit.hour import Hour
-from sandbox import pki
 from sandbox.instances import SERVICES
 from sandbox.pki import Pki
 from sandbox.ports import Ports, free_block, free_ports
 from sandbox.state import State
 from sandbox.supervisor import Supervisor
+
+from sandbox import pki
 
 _NAMED = ("gateway", "challenge", "audit", "phone", "city", "bank", "jlis", "kafka", "kafka_controller", "mongodb")
 

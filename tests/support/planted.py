@@ -29,7 +29,7 @@ from verifier.domain.subject_handle import SubjectHandles
 
 from tests.support.drilled import Drilled
 
-CLIENT_ID = "planted-relying-party"
+CLIENT_ID = "plantedrelyingparty"
 REDIRECT_URI = "https://planted.shirushi.test/callback"
 RP_NAME, PURPOSE = "ベンチマーク", "負荷試験のため"
 # A loopback address that nothing else uses, and one that only a forged header names.

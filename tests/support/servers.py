@@ -17,7 +17,6 @@ from sandbox.ports import free_ports
 
 from sandbox import pki as sandbox_pki
 from sandbox.kafka import Kafka
-
 from tests.support.drilled import Drilled, drilled
 
 S = TypeVar("S", bound=ServiceSettings)

@@ -28,7 +28,7 @@ MISSING_PEER_SECONDS = 0.3
 _log = get_logger()
 
 
-class KeyGone(Exception):  # noqa: N818 - reads as the state it names
+class KeyGone(Exception):
     """The key of an epoch does not exist any more: what it sealed is forgotten, for ever."""
 
 

@@ -31,7 +31,7 @@ _U32 = struct.Struct(">I")
 M = TypeVar("M", bound=Message)
 
 
-class EventRejected(Exception):  # noqa: N818 - an answer about a record, not a failure of this process
+class EventRejected(Exception):
     """A record that can never be handled, whoever tries; `reason` is snake_case and safe to log."""
 
     def __init__(self, reason: str) -> None:

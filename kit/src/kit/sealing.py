@@ -96,7 +96,7 @@ def derive_key_pair(seed: bytes) -> SealingPrivateKey:
     return SealingPrivateKey(seed)
 
 
-def info(version: int, type: str, sender: str, receiver: str, epoch: int, login_id: bytes) -> bytes:  # noqa: A002, PLR0917
+def info(version: int, type: str, sender: str, receiver: str, epoch: int, login_id: bytes) -> bytes:  # noqa: A002
     """Returns the HPKE info that ties a ciphertext to its place: a payload opens only where and for whom it was made."""
     return length_prefixed(
         struct.pack(">I", version),

@@ -68,7 +68,7 @@ class ServiceSettings(BaseSettings):
     )
     hour_seconds: float = Field(
         default=3600.0,
-        ge=1,
+        ge=30,
         le=3600,
         description="How long everything about a login lives; all its times scale with it. Less than 3600 only in tests.",
     )

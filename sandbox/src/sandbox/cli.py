@@ -27,9 +27,12 @@ if TYPE_CHECKING:
     from sandbox.driver import LoginResult
     from sandbox.supervisor import Supervisor
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Shirushi on one machine: a sandbox to try and test.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Shirushi on one machine: a sandbox to try and test."
+)
 
 _DOWN_SECONDS = 10.0
+_RESTART_SECONDS = 30.0
 _DETACHED = "SHIRUSHI_DETACHED"
 
 out = Console(highlight=False)
@@ -41,8 +44,12 @@ def up(
     replicas: Annotated[
         int, typer.Option(min=1, max=MOST_REPLICAS, help="Of gateway, challenge, verifier and pseudonym.")
     ] = 1,
-    hour: Annotated[float, typer.Option(min=60, max=3600, help="Seconds that the hour lasts; less to see it end.")] = 3600,
-    detach: Annotated[bool, typer.Option("--detach", help="Return when everything is up; `shirushi down` stops it.")] = False,
+    hour: Annotated[
+        float, typer.Option(min=60, max=3600, help="Seconds that the hour lasts; less to see it end.")
+    ] = 3600,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Return when everything is up; `shirushi down` stops it.")
+    ] = False,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Start everything and stay until Ctrl-C."""
@@ -83,6 +90,24 @@ def status() -> None:
 
 
 @app.command()
+def restart(name: Annotated[str, typer.Argument(help="As `shirushi status` shows it, such as gateway-0.")]) -> None:
+    """Stop one process and start it again, or start it where it has ended; logins under way go on."""
+    state = State.default()
+    if read_pid_file(state.supervisor_pid) is None:
+        progress.print("Nothing is running; start it with `shirushi up`.")
+        raise typer.Exit(2)
+    if name == "supervisor" or not state.log(name).exists():
+        progress.print(f"There is no process of the name {name}; `shirushi status` shows them.")
+        raise typer.Exit(2)
+    request = state.restart_request(name)
+    request.touch()
+    with progress.status(f"restarting {name}"):
+        ready = asyncio.run(show.restarted(state, name, _RESTART_SECONDS))
+    progress.print(f"{name} is {ready}.")
+    raise typer.Exit(0 if ready in ("ready", "running") else 1)
+
+
+@app.command()
 def cards() -> None:
     """List the test cards: who, with which PIN, and what happens with it."""
     out.print(show.card_table())
@@ -92,10 +117,14 @@ def cards() -> None:
 def login(
     rp: Annotated[str, typer.Option(help="The relying party: city or bank.")] = "city",
     card: Annotated[str | None, typer.Option(help="A test card (`shirushi cards`).")] = None,
-    people: Annotated[int | None, typer.Option(min=1, help="Instead of a card: this many made-up people in turn.")] = None,
+    people: Annotated[
+        int | None, typer.Option(min=1, help="Instead of a card: this many made-up people in turn.")
+    ] = None,
     count: Annotated[int | None, typer.Option(min=1, help="How many logins; one, or one a person.")] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="How many at a time.")] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a login on standard output, nothing else.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a login on standard output, nothing else.")
+    ] = False,
 ) -> None:
     """Log in over the public surfaces, as browser, relying party and phone at once."""
     if (card is None) == (people is None):
@@ -178,9 +207,8 @@ async def _serve(supervisor: "Supervisor", steps: show.Steps, state: State) -> i
         if not os.environ.get(_DETACHED):
             show.addresses(out, state)
             out.print("Ctrl-C stops everything.")
-        name = await supervisor.watch()
-        progress.print(f"{name} ended by itself; see {state.log(name)}")
-        return 1
+        supervisor.report = lambda text: progress.print(text, soft_wrap=True)
+        await supervisor.watch()
     except asyncio.CancelledError:
         return 0
     finally:

@@ -1,6 +1,6 @@
 """A TCP front: hands each new connection to the next replica in turn. It ends no TLS and reads no byte.
 
-    python -m sandbox.front 8443=18602,18606 8444=18642,18646
+python -m sandbox.front 8443=18602,18606 8444=18642,18646
 """
 
 import asyncio

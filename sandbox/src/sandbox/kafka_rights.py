@@ -65,6 +65,8 @@ def topic_settings(hour: Hour) -> dict[str, dict[str, str]]:
         "file.delete.delay.ms": "1000",
         # The producer's own time could be ahead by an hour, and its bytes would stay as much longer.
         "message.timestamp.type": "LogAppendTime",
+        # Nobody here compresses; a small batch that unpacks to gigabytes is refused by the broker, not by a service.
+        "compression.type": "uncompressed",
     }
     # Receipts are proofs without personal data; auditors fetch them later.
     kept = purged | {"retention.ms": str(_RECEIPT_DAYS * 86_400_000), "segment.ms": str(86_400_000)}
@@ -104,9 +106,7 @@ def _wait_in_force(client: AdminClient, expected: int) -> None:
 
 
 def _altered(name: str, settings: Mapping[str, str]) -> ConfigResource:
-    entries = [
-        ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in settings.items()
-    ]
+    entries = [ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in settings.items()]
     return ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=entries)
 
 

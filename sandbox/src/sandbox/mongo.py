@@ -87,11 +87,12 @@ class Mongo:
             if self.child is not None:
                 self.child.check_running()
             try:
-                self._ensure_primary(deadline)
-                return
+                return self._ensure_primary(deadline)
             except ConnectionFailure:
                 if time.monotonic() > deadline:
-                    raise MongoUnavailable(f"mongod did not become primary on port {self._port}; see {self._log}") from None
+                    raise MongoUnavailable(
+                        f"mongod did not become primary on port {self._port}; see {self._log}"
+                    ) from None
                 time.sleep(0.05)
 
     def _ensure_primary(self, deadline: float) -> None:
@@ -130,7 +131,9 @@ class Mongo:
         return True
 
     def _client(self, *, authenticate: bool = False) -> "MongoClient[dict[str, Any]]":
-        return admin_client(f"mongodb://localhost:{self._port}/?directConnection=true", self._pki, authenticate=authenticate)
+        return admin_client(
+            f"mongodb://localhost:{self._port}/?directConnection=true", self._pki, authenticate=authenticate
+        )
 
 
 def service_uri(hosts: str) -> str:
@@ -141,7 +144,7 @@ def service_uri(hosts: str) -> str:
 
 def admin_client(uri: str, pki: Pki, *, authenticate: bool = True) -> "MongoClient[dict[str, Any]]":
     """A client with the administrator's certificate, for bootstrap and tests only."""
-    login = {"authMechanism": "MONGODB-X509", "authSource": "$external"} if authenticate else {}
+    login: dict[str, Any] = {"authMechanism": "MONGODB-X509", "authSource": "$external"} if authenticate else {}
     return MongoClient(
         uri,
         tls=True,
@@ -177,4 +180,3 @@ def find_mongod() -> Path:
     if not binary.exists():
         raise MongoUnavailable(f"no mongod at {binary}; run `make setup`")
     return binary
-

@@ -15,7 +15,7 @@ LONGEST_SECONDS = 20.0
 AWAY = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
 
 
-class Away(Exception):  # noqa: N818 - reads as the state it names
+class Away(Exception):
     """The server answered that it cannot answer now."""
 
 

@@ -161,7 +161,9 @@ def _internal_certificates(pki: Pki) -> None:
 
 
 def _web_certificate(pki: Pki) -> None:
-    authority = _Authority.ensure(pki.web_ca, pki.root / "web-ca.key", "Shirushi sandbox (localhost)", localhost_only=True)
+    authority = _Authority.ensure(
+        pki.web_ca, pki.root / "web-ca.key", "Shirushi sandbox (localhost)", localhost_only=True
+    )
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     authority.leaf(pki.web_certificate, pki.web_key, subject, [x509.DNSName("localhost")])
 

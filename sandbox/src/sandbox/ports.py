@@ -1,5 +1,6 @@
 """Every port of the sandbox is a setting; a port that is taken is named with the setting that changes it."""
 
+import os
 import socket
 from collections.abc import Iterable
 from contextlib import closing
@@ -65,7 +66,7 @@ def free_ports(count: int) -> list[int]:
     try:
         for probe in probes:
             probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+        return [int(probe.getsockname()[1]) for probe in probes]
     finally:
         for probe in probes:
             probe.close()
@@ -73,7 +74,10 @@ def free_ports(count: int) -> list[int]:
 
 def free_block(size: int) -> int:
     """The first of `size` free ports in a row, outside the range that the kernel hands out by itself."""
-    for first in range(20000, 32000, size):
+    starts = range(20000, 32000 - size + 1, size)
+    # Sandboxes that start at the same time find the same ports free: each process begins to look elsewhere.
+    turn = os.getpid() % len(starts)
+    for first in (*starts[turn:], *starts[:turn]):
         if all(is_free(port) for port in range(first, first + size)):
             return first
     raise PortTaken(f"no {size} free ports in a row between 20000 and 32000")

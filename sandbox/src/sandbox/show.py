@@ -112,6 +112,18 @@ async def processes(state: State) -> list[Process]:
     return [Process(name, pid, ready, _memory(pid)) for (name, pid), ready in zip(pids.items(), answers, strict=True)]
 
 
+async def restarted(state: State, name: str, seconds: float) -> str:
+    """Wait until the supervisor has restarted a process and it is ready; returns what it is at the end."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not state.restart_request(name).exists():
+            ready = await _readiness(name, read_pid_file(state.pid_file(name)), state.read_addresses())
+            if ready in ("ready", "running"):
+                return ready
+        await asyncio.sleep(0.1)
+    return await _readiness(name, read_pid_file(state.pid_file(name)), state.read_addresses())
+
+
 def process_table(rows: list[Process]) -> Table:
     """The processes as a table."""
     table = Table(box=None, padding=(0, 2))

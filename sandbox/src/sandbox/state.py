@@ -72,6 +72,10 @@ class State:
         """The pid file of a process."""
         return self.run / f"{name}.pid"
 
+    def restart_request(self, name: str) -> Path:
+        """Exists while somebody waits for the supervisor to restart a process."""
+        return self.run / f"{name}.restart"
+
     def make(self) -> None:
         """Make the directories."""
         for directory in (self.root, self.logs, self.run, self.deadline):

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 from urllib.parse import parse_qs, urlsplit
 
 from kit.hour import Hour
@@ -91,7 +91,7 @@ class Supervisor:
 
     @property
     def names(self) -> list[str]:
-        """The processes: `gateway-0`, …, `kafka`, `mongod`, `phone`, …"""
+        """The processes, such as `gateway-0`, `kafka`, `mongod` and `phone`."""
         return list(self._children)
 
     def pid(self, name: str) -> int | None:
@@ -120,13 +120,24 @@ class Supervisor:
             child, instance = self._children[name], self._instances[name]
             await wait_ready(child, instance.ready_url, self._web_ca, _SERVICE_READY_SECONDS)
 
-    async def watch(self) -> str:
-        """Return the name of the first process that ends by itself."""
+    async def watch(self) -> NoReturn:
+        """Say which process ended by itself (none is started again unasked), and restart those that are asked for.
+
+        `shirushi restart NAME` asks by a file, which is removed when the process has been started again.
+        """
+        ended: set[str] = set()
         while True:
             for name, child in self._children.items():
-                if not child.running:
-                    return name
-            await asyncio.sleep(0.5)
+                request = self.state.restart_request(name)
+                if request.exists():
+                    self.terminate(name)
+                    self.start(name)
+                    request.unlink()
+                    ended.discard(name)
+                elif not child.running and name not in ended:
+                    ended.add(name)
+                    self.report(f"{name} ended by itself; see {child.log}; `shirushi restart {name}` starts it again")
+            await asyncio.sleep(0.2)
 
     def _clean_up_after_a_crash(self) -> None:
         own = self.state.supervisor_pid.read_text()
@@ -136,6 +147,8 @@ class Supervisor:
         if left:
             self.report(f"stopped what an earlier sandbox left: {', '.join(left)}")
         self.state.ready.unlink(missing_ok=True)
+        for request in self.state.run.glob("*.restart"):
+            request.unlink()
         for log in self.state.logs.glob("*.log"):
             if log.stem != "supervisor":
                 log.replace(log.with_suffix(".previous"))

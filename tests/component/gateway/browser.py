@@ -14,7 +14,9 @@ class Browser:
 
     def __init__(self, gateway: Gateway, replica=0, **headers):
         self.gateway = gateway
-        self.http = gateway.http(replica, headers={"user-agent": "Mozilla/5.0 (Windows NT 10.0) Firefox/140.0", **headers})
+        self.http = gateway.http(
+            replica, headers={"user-agent": "Mozilla/5.0 (Windows NT 10.0) Firefox/140.0", **headers}
+        )
         self.page: httpx.Response | None = None
 
     async def authorize(self, parameters, method="GET", **headers) -> httpx.Response:

@@ -77,9 +77,7 @@ class Phone:
         """Publishes a verdict as the verifier, and waits until it has been taken."""
         login_id = login_id or self.login_id
         self.gateway.challenges.answered.add(self.login_id)
-        await self.gateway.verifier.publish(
-            bus.EVENT_TYPE_VERIFICATION_COMPLETED, login_id, self.epoch, message
-        )
+        await self.gateway.verifier.publish(bus.EVENT_TYPE_VERIFICATION_COMPLETED, login_id, self.epoch, message)
         await self.gateway.hub.settle()
 
     async def approve(self, **changes):
@@ -92,7 +90,5 @@ class Phone:
     async def cancel(self, reason=challenge.CANCEL_REASON_DECLINED, by=challenge.CANCELLED_BY_HOLDER):
         """Publishes the holder's cancellation as challenge."""
         message = challenge.ChallengeCancelled(by=by, reason=reason)
-        await self.gateway.challenge.publish(
-            bus.EVENT_TYPE_CHALLENGE_CANCELLED, self.login_id, self.epoch, message
-        )
+        await self.gateway.challenge.publish(bus.EVENT_TYPE_CHALLENGE_CANCELLED, self.login_id, self.epoch, message)
         await self.gateway.hub.settle()

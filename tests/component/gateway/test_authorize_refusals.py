@@ -146,7 +146,9 @@ async def test_a_post_means_the_same_as_a_get(browser, city):
     assert browser.app_link
 
 
-@pytest.mark.parametrize("extra", [{"acr_values": "aal3 crl"}, {"prompt": "login"}, {"max_age": "60"}, {"display": "page"}])
+@pytest.mark.parametrize(
+    "extra", [{"acr_values": "aal3 crl"}, {"prompt": "login"}, {"max_age": "60"}, {"display": "page"}]
+)
 async def test_parameters_that_change_nothing_are_taken(browser, city, extra):
     assert (await browser.authorize(city.request(**extra))).status_code == 200
 

@@ -4,6 +4,8 @@ import base64
 import json
 
 import pytest
+from joserfc import jwt
+from joserfc.jwk import OctKey
 
 from tests.component.gateway.conftest import BANK_KEY, CITY_KEY
 from tests.component.gateway.relying_party import NOTHING, generated
@@ -56,7 +58,11 @@ TAKEN = [
 
 
 def part(content):
-    return base64.urlsafe_b64encode(content if isinstance(content, bytes) else json.dumps(content).encode()).rstrip(b"=").decode()
+    return (
+        base64.urlsafe_b64encode(content if isinstance(content, bytes) else json.dumps(content).encode())
+        .rstrip(b"=")
+        .decode()
+    )
 
 
 def claims(**changes):
@@ -155,9 +161,6 @@ async def test_algorithms_that_are_not_taken(city, algorithm):
 
 async def test_the_public_key_is_no_shared_secret(city):
     """The classic confusion: HS256 with the registered key as the secret."""
-    from joserfc import jwt  # noqa: PLC0415
-    from joserfc.jwk import OctKey  # noqa: PLC0415
-
     secret = OctKey.import_key(json.dumps(CITY_KEY.as_dict(private=False)).encode())
     forged = jwt.encode({"alg": "HS256", "kid": CITY_KEY.kid}, claims(), secret, algorithms=["HS256"])
     await refused(city, forged)
@@ -192,9 +195,7 @@ BROKEN = [
 @pytest.mark.parametrize("assertion", BROKEN, ids=range(len(BROKEN)))
 @pytest.mark.parametrize("client_id", ["city", NOTHING])
 async def test_what_is_no_signed_jwt(city, assertion, client_id):
-    response = await city.post_token(
-        {**city.token_form("code", client_id=client_id), "client_assertion": assertion}
-    )
+    response = await city.post_token({**city.token_form("code", client_id=client_id), "client_assertion": assertion})
     assert response.status_code in {400, 401}
     assert response.json()["error"] in {"invalid_client", "invalid_request"}
 

@@ -120,7 +120,9 @@ async def test_the_grant_type_belongs_in_the_body(gateway, collected, city):
     }
 
 
-@pytest.mark.parametrize("content_type", ["application/json", "text/plain", "multipart/form-data; boundary=x", "", None])
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "text/plain", "multipart/form-data; boundary=x", "", None]
+)
 async def test_the_body_must_be_a_form(gateway, city, content_type):
     headers = {} if content_type is None else {"content-type": content_type}
     async with gateway.http() as http:
@@ -129,7 +131,9 @@ async def test_the_body_must_be_a_form(gateway, city, content_type):
     assert refusal(response) == (400, "invalid_request")
 
 
-@pytest.mark.parametrize("name", ["grant_type", "code", "redirect_uri", "code_verifier", "client_id", "client_assertion"])
+@pytest.mark.parametrize(
+    "name", ["grant_type", "code", "redirect_uri", "code_verifier", "client_id", "client_assertion"]
+)
 @pytest.mark.parametrize("fault", ["doubled", "not_utf8", "too_long"])
 async def test_a_parameter_that_cannot_be_read(gateway, city, name, fault):
     form = city.token_form("code")
@@ -178,3 +182,13 @@ async def test_while_the_bus_is_away_the_relying_party_waits_for_nothing(gateway
     await gateway.advance(61)
     await gateway.sweeper.sweep()
     assert [outcome for _, outcome, _ in await gateway.concluded()] == ["completed"]
+
+
+async def test_a_token_that_was_taken_back_is_none_at_any_replica(gateway, collected, city):
+    code = await collected()
+    token = (await city.redeem(code)).json()["access_token"]
+    async with gateway.http(1, headers={"authorization": f"Bearer {token}"}) as http:
+        assert (await http.get(f"{OIDC}/userinfo")).status_code == 200
+        await city.redeem(code)
+        await gateway.hub.settle()
+        assert (await http.get(f"{OIDC}/userinfo")).status_code == 401

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import structlog
 
 from tests.component.gateway.world import OIDC
 
@@ -168,7 +169,8 @@ async def test_a_bug_shows_a_page_or_an_error_and_nothing_of_itself(gateway, bro
         raise RuntimeError("state=" + city.state)
 
     gateway.challenges.issue = broken
-    page = await browser.authorize(city.request())
+    with structlog.testing.capture_logs():
+        page = await browser.authorize(city.request())
     assert page.status_code == 500
     assert "RuntimeError" not in page.text
     assert city.state not in page.text

@@ -72,7 +72,9 @@ async def test_a_login_that_stops_at_a_stage_expires_there(gateway, browser, cit
     assert len(await gateway.concluded()) == 1
 
 
-@pytest.mark.parametrize("stage", [pb.STAGE_CLAIM, pb.STAGE_ANSWER, pb.STAGE_VERIFY, pb.STAGE_COLLECT], ids=pb.Stage.Name)
+@pytest.mark.parametrize(
+    "stage", [pb.STAGE_CLAIM, pb.STAGE_ANSWER, pb.STAGE_VERIFY, pb.STAGE_COLLECT], ids=pb.Stage.Name
+)
 async def test_the_browser_of_an_expired_login_leads_back_to_the_relying_party(gateway, browser, city, stage):
     await browser.authorize(city.request())
     path = browser.path

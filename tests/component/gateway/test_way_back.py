@@ -96,7 +96,9 @@ async def test_four_wrong_codes_are_forgiven(browser, other_browser, started):
     assert response.status_code == 303
 
 
-@pytest.mark.parametrize("body", [b"", b"code=", b"code=%ff", b"code=a&code=b", b"code=" + b"x" * 500, b"x=" + b"1" * 70])
+@pytest.mark.parametrize(
+    "body", [b"", b"code=", b"code=%ff", b"code=a&code=b", b"code=" + b"x" * 500, b"x=" + b"1" * 70]
+)
 async def test_a_code_that_cannot_be_read(browser, started, body):
     phone = await started()
     path = browser.path
@@ -183,7 +185,7 @@ async def test_a_browser_holds_at_most_five_logins(browser, city):
     names = []
     for _ in range(8):
         await browser.authorize(city.request())
-        names.append((set(browser.login_cookies) - {name for row in names for name in row}))
+        names.append(set(browser.login_cookies) - set().union(*names))
         assert len(browser.login_cookies) <= 5
     # The newest are kept.
     assert set(browser.login_cookies) == set().union(*names[-5:])

@@ -1,7 +1,6 @@
 """The gateway but for Kafka, MongoDB, TLS and its peers: kit's doubles below it, a fake challenge and pseudonym beside it."""
 
 import asyncio
-import hashlib
 import os
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
@@ -11,7 +10,6 @@ from gateway.assertion_keys import AssertionKeys
 from gateway.clients import ClientRegistry
 from gateway.domain.collect import Collector
 from gateway.domain.opaque_token import PresentTokenKeys
-from gateway.domain.ports import IssuedChallenge
 from gateway.domain.redeem import Redeemer
 from gateway.domain.start_login import LoginStarter
 from gateway.domain.sweep import Sweeper
@@ -25,14 +23,14 @@ from gateway.web.edge import application
 from gateway.web.parts import Parts
 from joserfc.jwk import ECKey
 from kit.clock import FixedClock
-from kit.encoding import b64u
-from kit.errors import Code, ShirushiError, Unavailable
+from kit.errors import Unavailable
 from kit.testing.fake_bus import FakeBus, FakeHub
-from kit.testing.fake_custody import FakeDeployment
 from kit.testing.fake_store import FakeStore
 from shirushi.bus.v1 import envelope_pb2 as bus
 from shirushi.gateway.v1 import events_pb2 as pb
 from shirushi.rights import TOPICS
+
+from tests.component.gateway.peers import FakeChallenges, FakePseudonyms
 
 T0 = 1_795_000_020.0
 ORIGIN = "https://gateway.test"
@@ -40,70 +38,6 @@ ISSUER = f"{ORIGIN}/api/realms/main"
 OIDC = "/api/realms/main/protocol/openid-connect"
 TOKEN_ENDPOINT = f"{ORIGIN}{OIDC}/token"
 APP = "https://app.test/link"
-
-
-class FakeChallenges:
-    """What challenge does for the gateway, in memory."""
-
-    def __init__(self):
-        self.sheets = {}
-        self.issued = {}
-        self.claimed = set()
-        self.answered = set()
-        self.withdrawn = []
-        self.notices = []
-        self.away = False
-        self.refusing = False
-
-    async def issue(self, login_id, epoch, *, sheets, expires_at, verdict_due_at, network):
-        self._check()
-        self.sheets[login_id] = dict(sheets)
-        self.issued[login_id] = {
-            "epoch": epoch,
-            "expires_at": expires_at,
-            "verdict_due_at": verdict_due_at,
-            "network": network,
-        }
-        return IssuedChallenge(self.handle(login_id), b"s" * 16, b"q" * 32)
-
-    async def withdraw(self, login_id, epoch):
-        self._check()
-        self.withdrawn.append(login_id)
-        return None if login_id in self.answered else login_id in self.claimed
-
-    async def post_notice(self, login_id, epoch, notice):
-        self._check()
-        self.notices.append((login_id, notice))
-
-    @staticmethod
-    def handle(login_id):
-        return hashlib.sha256(b"handle" + login_id).digest()[:16]
-
-    def login_of(self, handle):
-        return next(login_id for login_id in self.sheets if self.handle(login_id) == handle)
-
-    def _check(self):
-        if self.away:
-            raise Unavailable("challenge is away", reason="unreachable")
-        if self.refusing:
-            raise ShirushiError(Code.INTERNAL, "internal error", reason="internal")
-
-
-class FakePseudonyms:
-    """What pseudonym does for the gateway: a `sub` that depends on sealed handle and sector."""
-
-    def __init__(self):
-        self.asked = []
-        self.away = False
-        self.refusing = False
-
-    async def derive_sub(self, login_id, epoch, *, sealed_subject, label, blind, key_version):
-        if self.away:
-            raise Unavailable("pseudonym is away", reason="unreachable")
-        if self.refusing:
-            raise ShirushiError(Code.PERMISSION_DENIED, "refused", reason="subject_refused")
-        self.asked.append((login_id, epoch, sealed_subject, label, blind, key_version))
-        return b64u(hashlib.sha256(sealed_subject + label + bytes([key_version])).digest())
 
 
 @dataclass
@@ -149,7 +83,9 @@ class Gateway:
         facts = PublishedFacts(own_bus, waiting)
         verdicts = Verdicts(logins, self.challenges, facts, clock, hour)
         # The first replica is the one of the group that has the partition; broadcasts reach both.
-        Events(verdicts, waiting, logins.forget).subscribe(own_bus if instance == "gateway-0" else _BroadcastsOnly(own_bus))
+        Events(verdicts, waiting, logins.forget).subscribe(
+            own_bus if instance == "gateway-0" else _BroadcastsOnly(own_bus)
+        )
         shared = {"logins": logins, "keys": keys, "clock": clock, "hour": hour, "random": os.urandom}
         parts = Parts(
             issuer=ISSUER,
@@ -183,9 +119,7 @@ class Gateway:
             verdicts=verdicts,
             waiting=waiting,
             assertion_keys=AssertionKeys(),
-            assertion_ids=AssertionIds(
-                self.store.collection("assertion_ids"), key=b"j" * 32, hour=hour, clock=clock
-            ),
+            assertion_ids=AssertionIds(self.store.collection("assertion_ids"), key=b"j" * 32, hour=hour, clock=clock),
             id_tokens=IdTokenKeys([self.id_token_key]),
         )
         sweeper = Sweeper(logins, self.challenges, facts, verdicts, clock, hour)

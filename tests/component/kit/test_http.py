@@ -279,5 +279,5 @@ async def test_https_with_a_certificate_that_is_renewed(identities, tmp_path, mo
         assert await serial(server) == before
         files.key.write_bytes(new_key)
         async with asyncio.timeout(5):
-            while await serial(server) == before:  # noqa: ASYNC110
+            while await serial(server) == before:
                 await asyncio.sleep(0.05)

@@ -246,7 +246,7 @@ async def test_a_renewed_server_certificate_serves_the_next_handshake(identities
         serial = x509.load_pem_x509_certificate(renewed.certificate.read_bytes()).serial_number
         assert serial != before
         async with asyncio.timeout(10):
-            while await asyncio.to_thread(served_serial, server.port, client) != serial:  # noqa: ASYNC110
+            while await asyncio.to_thread(served_serial, server.port, client) != serial:
                 await asyncio.sleep(0.2)
 
 

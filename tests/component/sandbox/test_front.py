@@ -3,8 +3,9 @@
 import asyncio
 
 import pytest
-from sandbox import front
 from sandbox.ports import free_ports
+
+from sandbox import front
 
 
 async def replica(name):

@@ -9,6 +9,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import TopicAuthorizationFailedError
 from kit.bus import Bus, Park
+from kit.bus import consumer as consumer_module
 from kit.clock import SystemClock
 from kit.errors import Unavailable
 from kit.events import EventRejected, OpenedEvent
@@ -132,7 +133,7 @@ async def buses(real_servers: RealServers) -> AsyncIterator[Buses]:
 
 async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - what is waited for is set by others
+        while not condition():
             await asyncio.sleep(0.01)
 
 
@@ -442,3 +443,22 @@ async def kill(bus: Bus) -> None:
         with contextlib.suppress(asyncio.CancelledError):
             await consumer._coordinator._coordination_task
         await consumer._client.close()
+
+
+async def test_a_consumer_that_stands_still_is_started_anew(buses: Buses, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumer_module, "STUCK_CHECK_SECONDS", 0.3)
+    seen: list[bytes] = []
+
+    async def handle(event: OpenedEvent) -> None:
+        seen.append(event.login_id)
+
+    bus = await buses.start(buses.listening(handle))
+    gateway = await buses.start(buses.make("gateway"))
+    await gateway.publish(REQUESTED, buses.login(), buses.epoch, message())
+    await until(lambda: len(seen) == 1)
+    # As aio-libs/aiokafka#1154 describes it: connected, assigned, and nothing is fetched any more.
+    fetching = bus._readers[0].consumer._fetcher._fetch_task
+    fetching.cancel()
+    await asyncio.wait([fetching])
+    await gateway.publish(REQUESTED, buses.login(), buses.epoch, message())
+    await until(lambda: len(seen) == 2)

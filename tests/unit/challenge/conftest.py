@@ -17,7 +17,7 @@ T0 = 1_795_000_020.0
 HOUR = Hour()
 
 
-class Died(Exception):  # noqa: N818 - says what happened
+class Died(Exception):
     """The process was killed here."""
 
 

@@ -51,7 +51,7 @@ async def world(monkeypatch: pytest.MonkeyPatch):
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - what is waited for is set by others
+        while not condition():
             await asyncio.sleep(0.001)
 
 

@@ -4,9 +4,10 @@ import hashlib
 
 import pytest
 from kit.hour import Hour
-from sandbox import kafka
 from sandbox.kafka_rights import acl_bindings, topic_settings
 from shirushi.rights import DEAD_LETTER, TOPICS, kafka_acls
+
+from sandbox import kafka
 
 
 @pytest.fixture

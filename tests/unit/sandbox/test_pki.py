@@ -8,6 +8,7 @@ import stat
 import pytest
 from cryptography import x509
 from kit.settings import read_secret, read_signers
+
 from sandbox import pki
 
 

@@ -7,7 +7,7 @@ LONGEST_RETRY_SECONDS = 5.0
 TRIES_BEFORE_DEAD_LETTER = 5
 
 
-class Park(Exception):  # noqa: N818 - an answer about an event, not a failure
+class Park(Exception):
     """The event cannot be handled yet; it is tried again after about so many seconds, until its epoch's key is gone."""
 
     def __init__(self, seconds: float) -> None:

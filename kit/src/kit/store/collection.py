@@ -65,7 +65,7 @@ class SealedCollection:
         await self._collection.create_index("due_at", sparse=True)
 
     @unavailable_on_failure
-    async def insert(  # noqa: PLR0917 - the fields that a document begins with, in the order of the index
+    async def insert(
         self, id_: bytes, epoch: int, expires_at: float, state: str, content: bytes, due_at: float | None = None
     ) -> Document:
         """See `Collection.insert`."""

@@ -13,15 +13,15 @@ from kit.encoding import length_prefixed
 NONCE_BYTES = 12
 
 
-class AlreadyExists(Exception):  # noqa: N818 - an answer
+class AlreadyExists(Exception):
     """A document with this id is there already."""
 
 
-class Conflict(Exception):  # noqa: N818 - an answer
+class Conflict(Exception):
     """Somebody else has changed or deleted the document since it was read."""
 
 
-class Altered(Exception):  # noqa: N818 - reads as the state it names
+class Altered(Exception):
     """A document's content was not sealed for this place: it was altered or moved in the database."""
 
 
@@ -44,7 +44,7 @@ class Collection(Protocol):
     All calls raise `Unavailable` while the database is away.
     """
 
-    async def insert(  # noqa: PLR0917 - as in `kit.store.collection`
+    async def insert(
         self, id_: bytes, epoch: int, expires_at: float, state: str, content: bytes, due_at: float | None = None
     ) -> Document:
         """Adds a document at revision 0; raises AlreadyExists, KeyGone."""

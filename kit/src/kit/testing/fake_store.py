@@ -33,7 +33,7 @@ class FakeCollection:
         self._custody = custody
         self._clock = clock
 
-    async def insert(  # noqa: PLR0917 - as in `kit.store.collection`
+    async def insert(
         self, id_: bytes, epoch: int, expires_at: float, state: str, content: bytes, due_at: float | None = None
     ) -> Document:
         """See `Collection.insert`."""

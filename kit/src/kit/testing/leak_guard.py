@@ -30,7 +30,7 @@ class Hit:
     offset: int
 
 
-class LeakFound(AssertionError):  # noqa: N818 - reads as what happened
+class LeakFound(AssertionError):
     """A planted value came out; names the value and its encoding, never the value."""
 
 

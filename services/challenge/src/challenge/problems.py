@@ -39,7 +39,7 @@ STATUS: dict[str, HTTPStatus] = {
 }
 
 
-class EdgeProblem(ShirushiError):  # noqa: N818 - an answer
+class EdgeProblem(ShirushiError):
     """A request that the edge refuses by its shape: path, method, size, time or media type."""
 
     def __init__(self, reason: str, text: str, headers: dict[str, str] | None = None) -> None:

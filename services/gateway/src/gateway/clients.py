@@ -31,18 +31,26 @@ class FileRegistrations:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        # Parsing YAML takes long enough to be seen beside logins, and the file hardly ever changes.
+        self._seen: tuple[int, int, int] | None = None
+        self._entries: list[dict[str, Any]] = []
 
     async def read(self) -> list[dict[str, Any]]:
-        """Reads the file; raises Unavailable when it cannot be read or is none."""
+        """Reads the file if it has changed; raises Unavailable when it cannot be read or is none."""
         try:
-            if self._path.stat().st_size > MAX_FILE_BYTES:
+            status = self._path.stat()
+            seen = (status.st_ino, status.st_mtime_ns, status.st_size)
+            if seen == self._seen:
+                return self._entries
+            if status.st_size > MAX_FILE_BYTES:
                 raise Unavailable("the client registry is too large", reason="clients_unreadable")
             content = yaml.safe_load(self._path.read_text())
-        except (OSError, yaml.YAMLError) as error:
+        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
             raise Unavailable("the client registry cannot be read", reason="clients_unreadable") from error
         entries = content.get("clients") if isinstance(content, dict) else content
         if not isinstance(entries, list):
             raise Unavailable("the client registry holds no list of clients", reason="clients_unreadable")
+        self._seen, self._entries = seen, entries
         return entries
 
 

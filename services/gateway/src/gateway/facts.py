@@ -29,9 +29,14 @@ class PublishedFacts:
         """Wakes the browsers that wait here at once, and publishes LoginProgressed for the other replicas."""
         self._waiting.wake(stored.login_id)
         self._waiting.expect_echo(stored.login_id)
-        await self._publisher.publish(
-            bus.EVENT_TYPE_LOGIN_PROGRESSED, stored.login_id, stored.epoch, pb.LoginProgressed()
-        )
+        try:
+            await self._publisher.publish(
+                bus.EVENT_TYPE_LOGIN_PROGRESSED, stored.login_id, stored.epoch, pb.LoginProgressed()
+            )
+        except BaseException:
+            # What was not published does not come back; the next news would be taken for it.
+            self._waiting.is_echo(stored.login_id)
+            raise
 
     async def concluded(self, stored: Stored) -> None:
         """Publishes LoginConcluded."""

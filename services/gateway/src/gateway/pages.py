@@ -16,6 +16,7 @@ from gateway.texts import texts_of
 _HERE = Path(__file__).parent
 STYLE = (_HERE / "static" / "style.css").read_bytes()
 SCRIPT = (_HERE / "static" / "follow.js").read_bytes()
+MARK = (_HERE / "static" / "mark.svg").read_bytes()
 _JAPAN = timezone(timedelta(hours=9))
 _QUIET_ZONE = 4
 # Scoring all eight masks takes three quarters of the time; links are random, so one mask is as good as another.
@@ -31,6 +32,7 @@ _environment = Environment(
 )
 # The address changes with the content, so that browsers may keep both for long.
 _environment.globals["style"] = f"/static/style.css?v={hashlib.sha256(STYLE).hexdigest()[:12]}"
+_environment.globals["mark"] = f"/static/mark.svg?v={hashlib.sha256(MARK).hexdigest()[:12]}"
 _environment.globals["script"] = f"/static/follow.js?v={hashlib.sha256(SCRIPT).hexdigest()[:12]}"
 
 

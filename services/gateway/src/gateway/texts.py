@@ -1,5 +1,5 @@
 """What citizens read, Japanese first; one entry a sentence, both languages side by side."""
-# ruff: noqa: RUF001, ISC004 - full-width punctuation is Japanese, and long sentences stand on two lines.
+# ruff: noqa: ISC004 - full-width punctuation is Japanese, and long sentences stand on two lines.
 
 TEXTS: dict[str, tuple[str, str]] = {
     "title": ("マイナンバーカードでログイン", "Log in with your My Number Card"),
@@ -27,9 +27,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "attribute_birthdate": ("生年月日", "Date of birth"),
     "attribute_gender": ("性別", "Sex"),
     "goes_to": ("ログイン後の戻り先", "Afterwards you return to"),
-    "same_device": ("このスマートフォンのアプリで", "With the app on this device"),
+    "same_device": ("この端末のアプリで", "With the app on this device"),
     "same_device_how": (
-        "アプリが開きます。カードをスマートフォンにかざし、暗証番号を入力してください。",
+        "アプリが開きます。カードをかざし、暗証番号を入力してください。",
         "The app opens. Hold your card to the phone and type your PIN.",
     ),
     "open_app": ("アプリを開く", "Open the app"),

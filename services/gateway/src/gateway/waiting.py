@@ -69,14 +69,3 @@ class WaitingBrowsers:
         if not self._echoes[login_id]:
             del self._echoes[login_id]
         return True
-
-    async def changed(self, login_id: bytes, seconds: float) -> None:
-        """Waits until a login changes, at most so long."""
-        event = self.enter(login_id)
-        try:
-            async with asyncio.timeout(seconds):
-                await event.wait()
-        except TimeoutError:
-            return
-        finally:
-            self.leave(login_id, event)

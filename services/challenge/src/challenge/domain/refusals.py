@@ -38,7 +38,7 @@ _TEXTS: dict[Refusal, tuple[Code, str]] = {
 }
 
 
-class Refused(ShirushiError):  # noqa: N818 - an answer
+class Refused(ShirushiError):
     """A refusal on its way to the edge that renders it; holds nothing that a caller sent."""
 
     def __init__(self, refusal: Refusal, text: str = "") -> None:

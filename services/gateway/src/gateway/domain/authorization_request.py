@@ -15,6 +15,7 @@ from gateway.domain.redirect_uri import check_redirect_uri
 
 ATTRIBUTE_SCOPES = ("name", "address", "birthdate", "gender")
 _PRINTABLE = re.compile(r"[\x20-\x7E]{1,255}")
+_WEIGHT = re.compile(r"q=([01](?:\.[0-9]{0,3})?)")
 _LANGUAGES = ("ja", "en")
 _MAX_UI_LOCALES = 255
 
@@ -186,14 +187,20 @@ def language_of(ui_locales: str | None, accept_language: str | None) -> str | No
             return primary
     ranked: list[tuple[float, int, str]] = []
     for position, entry in enumerate((accept_language or "")[:_MAX_UI_LOCALES].split(",")):
-        tag, _, quality = entry.strip().partition(";q=")
-        primary = tag.lower().split("-")[0]
-        if primary in _LANGUAGES:
-            try:
-                ranked.append((-float(quality or 1), position, primary))
-            except ValueError:
-                continue
+        tag, *weight = (part.strip().lower() for part in entry.split(";"))
+        primary = tag.split("-")[0]
+        quality = _quality(weight)
+        if primary in _LANGUAGES and quality > 0:
+            ranked.append((-quality, position, primary))
     return min(ranked)[2] if ranked else None
+
+
+def _quality(weight: list[str]) -> float:
+    """Returns the weight of a language (RFC 9110 §12.4.2); 0, not wanted, where it cannot be read."""
+    if not weight:
+        return 1.0
+    given = _WEIGHT.fullmatch(weight[0])
+    return float(given[1]) if given else 0.0
 
 
 def _check_printable(parameters: Parameters, name: str) -> None:

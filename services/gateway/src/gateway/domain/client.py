@@ -9,6 +9,8 @@ CLIENT_ID = re.compile(r"[0-9a-zA-Z]{1,255}")
 SCOPES = ("openid", "name", "address", "birthdate", "gender", "sign")
 TRANSPORTS = ("app_link", "qr")
 MAX_REDIRECT_URI = 255
+# Both travel in the display sheet, which challenge takes up to a size.
+MAX_TEXT = 200
 # Host and port only: what stands here is shown to people and named in a content security policy.
 _NETLOC = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?", re.ASCII)
 _PRINTABLE = re.compile(r"[\x21-\x7E]+", re.ASCII)
@@ -52,6 +54,8 @@ def client_from(registration: dict[str, Any]) -> Client:
     Raises:
         RegistrationError: naming the client and the rule.
     """
+    if not isinstance(registration, dict):
+        raise RegistrationError("a registration must be an object")
     client_id = str(registration.get("client_id", ""))
     if not CLIENT_ID.fullmatch(client_id):
         raise RegistrationError("client_id must be 1 to 255 letters and digits")
@@ -70,9 +74,11 @@ def client_from(registration: dict[str, Any]) -> Client:
             key_version=int(registration.get("key_version", 1)),
             essential=tuple(registration.get("essential", ())),
         )
-    except (KeyError, TypeError, ValueError) as error:
+        _check(client)
+    except KeyError as error:
+        raise RegistrationError(f"client {client_id}: needs {error}") from error
+    except (TypeError, ValueError, AttributeError) as error:
         raise RegistrationError(f"client {client_id}: {error}") from error
-    _check(client)
     return client
 
 
@@ -82,6 +88,10 @@ def _check(client: Client) -> None:
         "every redirect_uri must be absolute, of 255 characters at most, without fragment, https or a private scheme": all(
             _acceptable(uri) for uri in client.redirect_uris
         ),
+        f"name and purpose must be of {MAX_TEXT} characters at most": all(
+            len(text) <= MAX_TEXT for text in (*client.name.values(), *client.purpose.values())
+        ),
+        "jwks must be an object": client.jwks is None or isinstance(client.jwks, dict),
         "needs exactly one of jwks and jwks_uri": (client.jwks is None) != (client.jwks_uri is None),
         "jwks_uri must be https": client.jwks_uri is None or client.jwks_uri.startswith("https://"),
         "scopes must be among " + " ".join(SCOPES): set(client.scopes) <= set(SCOPES) and "openid" in client.scopes,
@@ -94,7 +104,7 @@ def _check(client: Client) -> None:
     }
     for rule, holds in problems.items():
         if not holds:
-            raise RegistrationError(f"client {client.client_id}: {rule}")
+            raise RegistrationError(rule)
 
 
 def _acceptable(uri: str) -> bool:

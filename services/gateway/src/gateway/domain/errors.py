@@ -11,7 +11,7 @@ class OAuthError(Exception):
         self.status = status
 
 
-class UnsafeRequest(Exception):  # noqa: N818 - an answer
+class UnsafeRequest(Exception):
     """An authorization request whose client or redirect URI is not known: it is answered to the person, never redirected."""
 
     def __init__(self, rule: str) -> None:
@@ -19,7 +19,7 @@ class UnsafeRequest(Exception):  # noqa: N818 - an answer
         self.rule = rule
 
 
-class LoginRefused(Exception):  # noqa: N818 - an answer
+class LoginRefused(Exception):
     """A page or form of a login may not be used so; `reason` is snake_case and picks text and status."""
 
     def __init__(self, reason: str) -> None:

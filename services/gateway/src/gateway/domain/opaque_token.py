@@ -50,7 +50,7 @@ class PresentTokenKeys:
         return self.keys.token_key(epoch)
 
 
-class TokenInvalid(Exception):  # noqa: N818 - an answer
+class TokenInvalid(Exception):
     """Not a token of this kind, or altered."""
 
 

@@ -6,11 +6,11 @@ from typing import Protocol
 from gateway.domain.login import Login, State
 
 
-class Gone(Exception):  # noqa: N818 - an answer
+class Gone(Exception):
     """The login is not there, or nobody can read it any more."""
 
 
-class Changed(Exception):  # noqa: N818 - an answer
+class Changed(Exception):
     """Somebody else changed the login since it was read."""
 
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.pages import SCRIPT, STYLE, error_page
+from gateway.pages import MARK, SCRIPT, STYLE, error_page
 from gateway.problems import json_response
 from gateway.web import authorize, cancel, code, discovery, follow, login_page, qr, token, userinfo, wait, way_back
 from gateway.web.asking import language
@@ -22,7 +22,7 @@ Watch = Callable[[str, int, float], None]
 MAX_BODY_BYTES = 16 * 1024
 _STATIC_HEADERS = {"cache-control": "public, max-age=31536000, immutable"}
 # Reading them changes nothing, so a HEAD may too; at the others it would start or collect a login for nobody.
-_SAFE = frozenset({"discovery", "certs", "style", "script"})
+_SAFE = frozenset({"discovery", "certs", "style", "script", "mark"})
 _NOT_FOUND, _WRONG_METHOD, _TOO_LARGE, _TOO_SLOW, _BROKEN = 404, 405, 413, 408, 500
 _RULES = {
     _NOT_FOUND: ("not_found", "there is no such endpoint"),
@@ -56,6 +56,7 @@ def application(parts: Parts, watch: Watch) -> ASGIApp:
         *discovery.routes(parts),
         _static("/static/style.css", "style", STYLE, "text/css"),
         _static("/static/follow.js", "script", SCRIPT, "text/javascript"),
+        _static("/static/mark.svg", "mark", MARK, "image/svg+xml"),
     ]
     for route in routes:
         if route.methods is not None and route.name not in _SAFE:

@@ -37,8 +37,7 @@ def routes(parts: Parts) -> list[Route]:
         try:
             form = await _form(request)
             client_id = await _authenticated(parts, form, audiences)
-            if form["grant_type"] != "authorization_code":
-                raise OAuthError("unsupported_grant_type", "grant_type must be authorization_code")
+            _check_grant_type(form)
             return _granted(parts, await parts.redeemer.redeem(client_id, form))
         except OAuthError as error:
             _log.info("token_refused", error=error.error, rule=error.description)
@@ -65,6 +64,11 @@ async def _form(request: Request) -> Mapping[str, str]:
         # The model service's words (REFERENCE §2).
         raise OAuthError("invalid_request", "Missing form parameter: grant_type")
     return form
+
+
+def _check_grant_type(form: Mapping[str, str]) -> None:
+    if form["grant_type"] != "authorization_code":
+        raise OAuthError("unsupported_grant_type", "grant_type must be authorization_code")
 
 
 async def _authenticated(parts: Parts, form: Mapping[str, str], audiences: frozenset[str]) -> str:

@@ -1,5 +1,7 @@
 """The waiting page, and collecting: where the login stands, or on to the relying party."""
 
+import asyncio
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -36,8 +38,7 @@ async def next_step(parts: Parts, request: Request, page: OpenedPage, stored: St
     """Sends the browser on where its login is ready, or shows what it waits for."""
     answered = page.returned or parts.waiting.progress(page.login_id) is Progress.CLAIMED
     if stored.state is State.WAITING and answered:
-        await parts.waiting.changed(page.login_id, HOLD_SECONDS)
-        stored = await parts.logins.find(page.login_id)
+        stored = await _held(parts, stored)
     if stored.state is State.WAITING:
         return waiting_page(parts, request, page, stored)
     try:
@@ -48,6 +49,24 @@ async def next_step(parts: Parts, request: Request, page: OpenedPage, stored: St
         if refused.reason == "not_ready":
             return waiting_page(parts, request, page, stored)
         raise
+
+
+async def _held(parts: Parts, stored: Stored) -> Stored:
+    """Waits a moment for the verdict; returns the login as it is then."""
+    changed = parts.waiting.enter(stored.login_id)
+    try:
+        async with asyncio.timeout(HOLD_SECONDS):
+            while True:
+                # Read after entering, so that what happens in between is not missed; progress alone is no verdict.
+                stored = await parts.logins.find(stored.login_id)
+                if stored.state is not State.WAITING:
+                    return stored
+                await changed.wait()
+                changed.clear()
+    except TimeoutError:
+        return stored
+    finally:
+        parts.waiting.leave(stored.login_id, changed)
 
 
 def waiting_page(parts: Parts, request: Request, page: OpenedPage, stored: Stored) -> Response:

@@ -20,7 +20,7 @@ from verifier.domain.ocsp_request import key_hash
 from verifier.domain.validity import is_within
 
 
-class Unusable(Exception):  # noqa: N818 - an answer about a response, not a failure of this process
+class Unusable(Exception):
     """A response that decides nothing; `problem` is snake_case from a short closed set, safe as a metric label."""
 
     def __init__(self, problem: str) -> None:

@@ -29,7 +29,7 @@ class Reason(Enum):
     REVOCATION_UNAVAILABLE = "revocation_unavailable"
 
 
-class Refusal(Exception):  # noqa: N818 - an answer about the evidence, not a failure of this process
+class Refusal(Exception):
     """The evidence does not pass a check; carries the reason and deliberately nothing of what was checked."""
 
     def __init__(self, reason: Reason) -> None:

@@ -11,7 +11,7 @@ from verifier.domain.ocsp import CertificateStatus
 from verifier.domain.verdict import CheckedCertificate, check_standing
 
 
-class SourceUnavailable(Exception):  # noqa: N818 - reads as the state it names
+class SourceUnavailable(Exception):
     """No revocation source gave a usable answer; a later try may get one."""
 
 
