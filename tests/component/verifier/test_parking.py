@@ -2,14 +2,16 @@
 
 import pytest
 from kit.errors import Unavailable
+from kit.hour import Hour
+from kit.testing.fake_custody import FakeDeployment
 from shirushi.bus.v1 import envelope_pb2 as bus_pb
 from shirushi.verifier.v1 import events_pb2 as pb
-from verifier.domain.deadline import VERDICT_DUE_MINUTES, verdict_due
+from verifier.domain.deadline import verdict_due
 from verifier.domain.ocsp import Standing
 from verifier.retries import LIMIT
 from verifier.store import COLLECTION, FIRST_PAUSE_MINUTES, LEASE_SECONDS, LONGEST_PAUSE_MINUTES
 
-from tests.component.verifier.conftest import LOGIN, Replica
+from tests.component.verifier.conftest import LOGIN, Replica, World
 from tests.support import evidence as phone
 from tests.support.jpki import T0
 
@@ -204,6 +206,29 @@ async def test_after_the_hour_nothing_is_left(waiting, clock):
     assert waiting.verdicts == []
 
 
-async def test_a_short_hour_has_short_pauses(waiting):
-    assert due_at(waiting) - T0 <= waiting.hour.minutes(FIRST_PAUSE_MINUTES)
-    assert VERDICT_DUE_MINUTES < 52
+@pytest.fixture
+async def short(clock):
+    """A login of an hour of 120 seconds, waiting."""
+    hour = Hour(120)
+    world = World(await FakeDeployment(hour, clock).start(), clock, hour)
+    world.responder.away = True
+    await world.answer()
+    yield world
+    for bus in world.hub.buses:
+        await bus.stop()
+
+
+async def test_a_short_hour_has_short_pauses(short, clock):
+    assert due_at(short) - T0 <= short.hour.minutes(FIRST_PAUSE_MINUTES)
+    while not short.verdicts:
+        clock.t = due_at(short)
+        await short.deployment.refresh()
+        await short.retry()
+    assert clock.t == verdict_due(short.hour, short.epoch) <= T0 + 100
+
+
+async def test_a_short_hour_has_short_leases(short, clock):
+    clock.t = due_at(short)
+    assert len(await short.verifier.parked.claim(LIMIT)) == 1
+    clock.advance(short.hour.minutes(1))
+    assert len(await short.verifier.parked.claim(LIMIT)) == 1

@@ -4,6 +4,8 @@ import base64
 
 import pytest
 import structlog
+from kit.telemetry import Telemetry
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from sandbox.ca.profile import Kind
 from shirushi.evidence.v1 import evidence_pb2
 from verifier.domain.ocsp import Standing
@@ -110,6 +112,15 @@ async def test_neither_does_a_handler_that_breaks(world, printed):
     lines = printed()
     assert b"event_handler_failed" in lines
     assert found(lines) == []
+
+
+async def test_a_span_names_the_step_and_nothing_else(world):
+    exporter = InMemorySpanExporter()
+    world.verifier.handler._telemetry = Telemetry("verifier", exporter=exporter, ratio=1.0)
+    await world.answer(agreed=("name",))
+    (span,) = exporter.get_finished_spans()
+    assert (span.name, dict(span.attributes), list(span.events)) == ("verify", {}, [])
+    assert found(span.to_json().encode()) == []
 
 
 async def test_no_metric_is_labelled_with_a_login(world):

@@ -15,7 +15,9 @@ from verifier.domain.refusal import Reason, Refusal
 from verifier.domain.verdict import CheckedCertificate, check_certificate
 
 from tests.support import jpki
+from tests.support.der import parse
 from tests.support.jpki import NOW
+from tests.support.ocsp import sequence, tlv
 from tests.support.refusals import end_of, reason_of
 
 GOOD = jpki.good_card().der
@@ -65,8 +67,9 @@ URI = x509.UniformResourceIdentifier
         ([(OCSP, URI("file:///etc/passwd"))], None),
         ([(OCSP, URI("http://" + "a" * 250))], None),
         ([(OCSP, x509.DNSName("responder.example"))], None),
+        ([(OCSP, x509.DirectoryName(x509.Name([])))], None),
     ],
-    ids=["no responder", "only HTTP", "no files", "no endless addresses", "no bare names"],
+    ids=["no responder", "only HTTP", "no files", "no endless addresses", "no bare names", "no directory names"],
 )
 def test_only_an_http_address_of_a_responder_is_taken(locations, expected):
     assert parse_certificate(jpki.issue(overrides=_responder_at(*locations)).der).ocsp_url == expected
@@ -106,6 +109,25 @@ VERSION_1 = bytes.fromhex("a003020100")
     ],
 )  # fmt: skip
 def test_what_is_no_certificate_is_malformed(der):
+    assert reason_of(parse_certificate, der) is Reason.CERTIFICATE_MALFORMED
+
+
+def test_a_certificate_of_version_1_without_extensions_is_malformed():
+    # It parses, and would be an authority's in the eyes of old software.
+    node = parse(GOOD)
+    version, *fields, extensions = node[0].children
+    assert (version.type, extensions.type) == ("[0]", "[3]")
+    der = sequence(
+        sequence(*(tlv(each.tag, each.value) for each in fields)), *(tlv(e.tag, e.value) for e in node.children[1:])
+    )
+    assert x509.load_der_x509_certificate(der).version is x509.Version.v1
+    assert reason_of(parse_certificate, der) is Reason.CERTIFICATE_MALFORMED
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("serial", ["00000000", "87100001"])
+def test_a_serial_that_the_library_only_warns_of_is_malformed(serial):
+    der = jpki.spoil(GOOD, bytes.fromhex("020407100001"), bytes.fromhex(f"0204{serial}"))
     assert reason_of(parse_certificate, der) is Reason.CERTIFICATE_MALFORMED
 
 

@@ -130,6 +130,23 @@ def test_a_signature_with_sha1_is_not_trusted():
     assert reason_of(check_path, parse_certificate(der), jpki.anchors(), NOW) is Reason.CERTIFICATE_UNTRUSTED
 
 
+def test_a_signature_with_pss_is_not_the_profile_s():
+    leaf = jpki.good_card().certificate
+    builder = x509.CertificateBuilder(
+        issuer_name=leaf.issuer,
+        subject_name=leaf.subject,
+        public_key=leaf.public_key(),
+        serial_number=leaf.serial_number,
+        not_valid_before=leaf.not_valid_before_utc,
+        not_valid_after=leaf.not_valid_after_utc,
+        extensions=list(leaf.extensions),
+    )
+    pss = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
+    certificate = builder.sign(FIRST.key, hashes.SHA256(), rsa_padding=pss)
+    certificate.verify_directly_issued_by(FIRST.certificate)
+    assert untrusted(jpki.Card(Kind.AUTH, None, certificate, FIRST))
+
+
 def test_inner_and_outer_algorithm_must_agree():
     card = jpki.good_card()
     sha256, sha512 = oid("1.2.840.113549.1.1.11"), oid("1.2.840.113549.1.1.13")

@@ -153,6 +153,11 @@ INCOMPLETE = {
     "an empty certificate": lambda e: setattr(e.certificates[0], "der", b""),
     "a certificate of a megabyte's kind": lambda e: setattr(e.certificates[0], "der", bytes(MAX_CERTIFICATE_BYTES + 1)),
     "five certificates": lambda e: [e.certificates.add(kind=1, der=CARD.der) for _ in range(4)],
+    "neither certificate nor signature": lambda e: [e.ClearField("certificates"), e.ClearField("signatures")],
+    "five certificates that all have signed": lambda e: [
+        (e.certificates.add(kind=1, der=CARD.der), e.signatures.add(certificate_index=index, value=b"x"))
+        for index in range(1, 5)
+    ],
     "no signature": lambda e: e.ClearField("signatures"),
     "two signatures by one certificate": lambda e: e.signatures.add(certificate_index=0, value=b"x"),
     "a signature by none of the certificates": lambda e: setattr(e.signatures[0], "certificate_index", 1),
