@@ -52,7 +52,7 @@ types:
 
 .PHONY: imports
 imports:
-	@$(BIN)/lint-imports --no-logo --no-show-banner >.import-rules 2>&1 || { cat .import-rules; rm -f .import-rules; exit 1; }
+	@$(BIN)/lint-imports >.import-rules 2>&1 || { cat .import-rules; rm -f .import-rules; exit 1; }
 	@rm -f .import-rules
 
 .PHONY: dependencies

@@ -11,11 +11,12 @@ from itertools import cycle
 from pathlib import Path
 
 import uvloop
-from processes import Usage, cpu_between, snapshot
-from report import tables, write
 from sandbox.driver import LoginResult, chips, connected
 from sandbox.rp.clients import BENCH
 from sandbox.state import State
+
+from bench.processes import Usage, cpu_between, snapshot
+from bench.report import tables, write
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PAGE = CHECKOUT / "docs" / "benchmarks.md"

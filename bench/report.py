@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from processes import SERVICES, STORES, kind, machine
+from bench.processes import SERVICES, STORES, kind, machine
 
 BEGIN, END = "<!-- measured by bench/load.py: begin -->", "<!-- measured by bench/load.py: end -->"
 HEAD = """# Benchmarks

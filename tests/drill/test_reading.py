@@ -25,7 +25,7 @@ from tests.support.unsealed import EVERYTHING, OWN
 
 pytestmark = [pytest.mark.real, pytest.mark.drill]
 
-ALL = ("rp", "client", "browser", "card", "handle", "person", "sector", "sub", "challenge")
+ALL = ("rp", "client", "browser", "card", "handle", "person", "sector", "kept", "sub", "challenge")
 # Payloads are padded with zeros; so many of them in a row stand in nothing that is sealed.
 PADDING = bytes(64)
 # Who writes or opens a topic could read it, and who owns a database could read that.
@@ -63,7 +63,7 @@ SEEN_IN_COLLECTIONS = {
     "gateway.logins": "rp",
     "challenge.challenges": "challenge",
     "verifier.parked_checks": "card",
-    "pseudonym.first_sectors": "sector",
+    "pseudonym.first_sectors": "kept",
     "audit_purge.requests": "client",
 }
 SPAN_ATTRIBUTES = {"error.type"}

@@ -17,6 +17,8 @@ from kit.sealing import Sealer, derive_key_pair, info, pad, unpad
 from shirushi.evidence.v1 import evidence_pb2 as pb
 from shirushi.verifier.v1 import events_pb2 as verifier_pb
 
+# One length for every answer, whatever it holds: what challenge hands on is padded to 8 KiB with all around it.
+EVIDENCE_BYTES = 6144
 EPOCH = 29_916_666
 CHALLENGE_ID = "cAAECAwQFBgcICQoLDA0ODw"
 TOKEN = "a" + b64u(bytes(32))
@@ -137,7 +139,7 @@ class AppApi:
         self.check(body, "shirushi answer v1", hashlib.sha256(sealed).digest())
         bound = info(1, "evidence", "phone", "verifier", EPOCH, CHALLENGE_ID.encode())
         padded = Sealer().open_(sealed, self.pair, bound)
-        assert len(padded) == 8192
+        assert len(padded) == EVIDENCE_BYTES
         self.evidence = pb.Evidence.FromString(unpad(padded))
         return {"state": "answered"}
 

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from gateway.domain.sector import sector_label
 from kit.settings import read_secret
 from kit.testing.leak_guard import LeakGuard
+from pseudonym.domain.one_sector import sector_digest
 from sandbox.browser import _HEADERS as BROWSER_HEADERS
 from sandbox.browser import Browser, Page
 from sandbox.cards import Chip, load
@@ -66,6 +67,7 @@ class Planted:
     handle: Values = field(default_factory=dict)
     person: Values = field(default_factory=dict)
     sector: Values = field(default_factory=dict)
+    kept: Values = field(default_factory=dict)
     sub: Values = field(default_factory=dict)
     challenge: Values = field(default_factory=dict)
     errors: list[bytes] = field(default_factory=list)
@@ -155,7 +157,10 @@ async def planted_logins(sandbox: Drilled) -> Planted:
             root = driver.authority.generations[chip.card.kind, chip.card.generation].certificate
             planted.plant_card(chip, handles, root)
         sector_key = read_secret(Pki(sandbox.supervisor.state.pki).sector_secret)
-        planted.sector["sector label"] = sector_label(sector_key, f"{CLIENT_ID}.shirushi.test")
+        label = sector_label(sector_key, f"{CLIENT_ID}.shirushi.test")
+        planted.sector["sector label"] = label
+        # The one thing that pseudonym keeps of a login.
+        planted.kept["sector digest"] = sector_digest(label, 1)
         results = [
             await driver.log_in(chips["hanako"], CLIENT_ID, "app_link"),
             await driver.log_in(chips["next-generation"], CLIENT_ID, "qr"),

@@ -79,5 +79,5 @@ def free_block(size: int) -> int:
     turn = os.getpid() % len(starts)
     for first in (*starts[turn:], *starts[:turn]):
         if all(is_free(port) for port in range(first, first + size)):
-            return first
+            return int(first)
     raise PortTaken(f"no {size} free ports in a row between 20000 and 32000")

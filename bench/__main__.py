@@ -1,0 +1,5 @@
+"""`python -m bench`: the load benchmark."""
+
+from bench.load import main
+
+main()
