@@ -81,6 +81,9 @@ LATER = {
     "r and s too large": lambda e: setattr(e.attestation, "signature", b"\xff" * 64),
     "a cut signature": lambda e: setattr(e.attestation, "signature", e.attestation.signature[:-1]),
     "a longer signature": lambda e: setattr(e.attestation, "signature", e.attestation.signature + b"\0"),
+    "a number with a zero before it": lambda e: setattr(
+        e.attestation, "signature", e.attestation.signature[:32] + b"\0" + e.attestation.signature[32:]
+    ),
     "no certificate": lambda e: setattr(e.attestation, "certificate_der", b"\x30\x00"),
     "a cut certificate": lambda e: setattr(e.attestation, "certificate_der", e.attestation.certificate_der[:-1]),
 }

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp as library
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -206,6 +207,30 @@ ROWS = {
 @pytest.mark.parametrize(("expected", "der"), ROWS.values(), ids=ROWS.keys())
 def test_a_response_that_breaks_a_rule_says_nothing(expected, der):
     assert problem(der) == expected
+
+
+def test_a_responder_certified_with_pss_is_not_the_profile_s():
+    builder = x509.CertificateBuilder(
+        issuer_name=ISSUER.certificate.subject,
+        subject_name=RESPONDER.certificate.subject,
+        public_key=RESPONDER.key.public_key(),
+        serial_number=78,
+        not_valid_before=NOW - MINUTES,
+        not_valid_after=NOW + MINUTES,
+        extensions=list(RESPONDER.certificate.extensions),
+    )
+    pss = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
+    certificate = builder.sign(ISSUER.key, hashes.SHA256(), rsa_padding=pss)
+    assert problem(answer(Credential(RESPONDER.key, certificate))) == "responder_not_authorised"
+
+
+def test_what_is_remembered_of_a_responder_are_its_dates_and_not_that_it_was_valid():
+    until = NOW + 20 * MINUTES
+    signer = ocsp.responder(ISSUER, not_after=until)
+    assert read(answer(signer)).standing is Standing.GOOD
+    later = until + timedelta(seconds=1)
+    single = {"this_update": later, "next_update": later + MINUTES}
+    assert problem(answer(signer, single=single, produced_at=later), now=later) == "responder_expired"
 
 
 def test_revoked_by_who_may_not_say_so_says_nothing():
