@@ -1,6 +1,7 @@
 """What each service is told when it starts: one table of settings, handed over as environment variables."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,10 +46,10 @@ def as_environment(settings: Mapping[str, str]) -> dict[str, str]:
 def write_file(path: Path, environment: Mapping[str, str]) -> None:
     """Keep the environment of an instance where a person can read it and start the instance by hand.
 
-    The values are paths, addresses and numbers; secrets are behind the paths.
+    `set -a; . .sandbox/env/gateway-0.env; .venv/bin/python -m gateway` does that. The values are paths, addresses and numbers; secrets are behind the paths.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(f"{name}={value}\n" for name, value in sorted(environment.items())))
+    path.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in sorted(environment.items())))
 
 
 def write_json(path: Path, value: Mapping[str, object]) -> None:

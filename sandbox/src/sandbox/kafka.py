@@ -56,6 +56,15 @@ class Kafka:
         """Where clients connect."""
         return f"localhost:{self._port}"
 
+    def configure(self) -> Path:
+        """Write server.properties, and a cluster id where there is none yet; returns the former."""
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        properties, cluster = self._directory / "server.properties", self._directory / "cluster-id"
+        properties.write_text(self._properties())
+        if not cluster.exists():
+            cluster.write_text(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
+        return properties
+
     def prepare(self, report: Callable[[str], None], *, archive_to: Path | None = None) -> None:
         """Fetch the jars and format the directory, where that has not been done yet.
 
@@ -63,14 +72,12 @@ class Kafka:
         """
         libraries = ensure_jars(report)
         java = find_java()
-        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        properties = self._directory / "server.properties"
-        properties.write_text(self._properties())
+        properties = self.configure()
         data = self._directory / "data"
         if not (data / "meta.properties").exists():
             report("formatting Kafka's directory")
             shutil.rmtree(data, ignore_errors=True)
-            cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+            cluster = (self._directory / "cluster-id").read_text()
             formatted = subprocess.run(
                 [
                     *_java(java, libraries),

@@ -44,7 +44,9 @@ class Mongo:
         if not (self._directory / "WiredTiger").exists():
             report("making MongoDB's directory")
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.child = Child("mongod", self._command(), self._log, self._pid_file, directory=self._directory)
+        self.child = Child(
+            "mongod", self.command(str(find_mongod())), self._log, self._pid_file, directory=self._directory
+        )
 
     def start(self) -> None:
         """Start mongod; `prepare` comes first."""
@@ -61,9 +63,10 @@ class Mongo:
         if self.child is not None:
             self.child.stop(seconds)
 
-    def _command(self) -> list[str]:
+    def command(self, binary: str) -> list[str]:
+        """The command line of a mongod for this directory."""
         return [
-            str(find_mongod()),
+            binary,
             *("--dbpath", str(self._directory)),
             *("--port", str(self._port)),
             *("--bind_ip", "127.0.0.1"),

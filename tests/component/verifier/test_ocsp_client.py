@@ -122,6 +122,7 @@ async def test_a_question_is_posted_and_its_answer_read(client, checked, server,
     assert request.content_type == "application/ocsp-request"
     assert request.headers["Accept"] == "application/ocsp-response"
     assert len(body) < 255
+    assert {"User-Agent", "Accept-Encoding", "Cookie"}.isdisjoint(request.headers)
     assert asked("good") == 1
 
 

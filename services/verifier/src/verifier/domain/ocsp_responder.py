@@ -10,7 +10,6 @@ from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -60,7 +59,7 @@ def check_responder_authorisation(responder: x509.Certificate, anchor: TrustAnch
     Raises:
         Unusable
     """
-    if responder.public_bytes(Encoding.DER) == anchor.certificate.public_bytes(Encoding.DER):
+    if responder == anchor.certificate:
         if not anchor.is_valid_at(now):
             raise Unusable("responder_expired")
         return

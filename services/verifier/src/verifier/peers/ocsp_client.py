@@ -50,6 +50,8 @@ class OcspClient:
             connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS, keepalive_timeout=KEEP_ALIVE_SECONDS),
             timeout=aiohttp.ClientTimeout(total=self._seconds, connect=self._seconds / 2),
             headers=_HEADERS,
+            # Who asks, and with what software, is not the responder's to know; and nothing is to be unpacked here.
+            skip_auto_headers=("User-Agent", "Accept-Encoding"),
             # A responder has no business with cookies, and the environment none with where we send certificates' ids.
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
