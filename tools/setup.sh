@@ -59,12 +59,14 @@ install_python_packages() {
         --no-deps --no-build-isolation "${own[@]}"
 }
 
+# library "<who>" <file> <package>: a shared library that a downloaded program links against.
+library() {
+    PATH=$PATH:/sbin:/usr/sbin ldconfig -p | grep -q "$2" || install "$1 needs $2" "$3"
+}
+
 prepare_servers() {
-    # mongod links against these two.
-    local library
-    for library in libcurl.so.4:libcurl4 libssl.so.3:libssl3; do
-        PATH=$PATH:/sbin:/usr/sbin ldconfig -p | grep -q "${library%%:*}" || install "mongod needs ${library%%:*}" "${library##*:}"
-    done
+    library mongod libcurl.so.4 libcurl4
+    library mongod libssl.so.3 libssl3
     command -v setpriv >/dev/null || install "the supervisor needs setpriv" util-linux
     if ! .venv/bin/python -m sandbox.kafka --fetched && ! command -v mvn >/dev/null; then
         install "Kafka comes through Maven" maven
@@ -74,6 +76,7 @@ prepare_servers() {
 
 prepare_browser() {
     command -v chromium >/dev/null || install "browser tests need Chromium" chromium
+    library "Playwright's driver" libatomic.so.1 libatomic1
     # Without these, pictures of Japanese pages are full of empty boxes.
     fc-list :lang=ja 2>/dev/null | grep -q . || install "browser tests need Japanese fonts" fonts-noto-cjk fontconfig
 }
