@@ -1,5 +1,6 @@
 """The token endpoint (OpenID Connect Core §3.1.3): client authentication first, then the grant."""
 
+import asyncio
 from collections.abc import Mapping
 
 import msgspec
@@ -25,6 +26,7 @@ from gateway.problems import json_response, oauth_error, temporarily_unavailable
 from gateway.web.parts import OIDC, Parts
 
 _FORM = "application/x-www-form-urlencoded"
+_FLUSH_SECONDS = 0.005
 _log = get_logger()
 
 
@@ -105,6 +107,8 @@ def _granted(parts: Parts, redeemed: Redeemed) -> Response:
     _log.info("login_redeemed", login_id=stored.login_id.hex())
 
     async def announce() -> None:
+        # The event loop writes at the end of its turn: a death in the work below must not take the answer with it.
+        await asyncio.sleep(_FLUSH_SECONDS)
         # The login is due in the store until this has been done, so a death in between only delays it.
         try:
             await parts.verdicts.announce(stored)
