@@ -1,5 +1,6 @@
 """The management port: /metrics, /livez and /readyz, and what they are answered from."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -8,6 +9,7 @@ from kit.http import HttpServer
 from kit.telemetry import Telemetry
 
 PROGRESS_BOUND_SECONDS = 30.0
+KEYS_CHECK_SECONDS = 1.0
 
 _TEXT = b"text/plain; charset=utf-8"
 _METRICS = b"text/plain; version=0.0.4; charset=utf-8"
@@ -48,6 +50,13 @@ class Health:
         """Return the loops that broke their promise; empty when the service is live."""
         now = self._now()
         return sorted(name for name, (last, bound) in self._heartbeats.items() if now - last > bound)
+
+
+async def follow_keys(ready: Callable[[], bool], health: Health) -> None:
+    """Let /readyz say when the current epoch has no key, as after a long absence of audit-purge; `ready` is custody's."""
+    while True:
+        health.ready("keys", ready(), "the current epoch has no key")
+        await asyncio.sleep(KEYS_CHECK_SECONDS)
 
 
 class ManagementServer:

@@ -1,6 +1,5 @@
 """Puts audit-purge together; read top to bottom. Parts start in this order and stop in reverse."""
 
-import asyncio
 import secrets
 import sys
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from kit.clock import SystemClock
 from kit.custody import Custody, sealing_statement_message
 from kit.events import EventCodec
 from kit.http import BodyLimit, HttpServer, SecurityHeaders
-from kit.management import Health, ManagementServer
+from kit.management import Health, ManagementServer, follow_keys
 from kit.rpc import TlsFiles, serve
 from kit.runtime import Part, Task, run
 from kit.settings import parse_or_exit, read_secret, read_signers
@@ -45,7 +44,6 @@ from audit_purge.web import application
 from kit import crypto, log
 
 SERVICE = "audit-purge"
-_READINESS_SECONDS = 1.0
 _MAX_BODY_BYTES = 1024
 
 
@@ -131,7 +129,7 @@ def build(settings: Settings, keeper: Keeper) -> list[Part]:
         # Before Kafka, since every other service waits for its shares.
         rpc,
         custody,
-        Task("readiness", partial(_follow_readiness, custody, health)),
+        Task("readiness", partial(follow_keys, lambda: custody.ready, health)),
         store,
         auditors,
         topics,
@@ -139,13 +137,6 @@ def build(settings: Settings, keeper: Keeper) -> list[Part]:
         Task("write-receipts", purge.write_receipts_forever),
         bus,
     ]
-
-
-async def _follow_readiness(custody: Custody, health: Health) -> None:
-    """Lets /readyz say when the current epoch has no key."""
-    while True:
-        health.ready("keys", custody.ready, "the current epoch has no key")
-        await asyncio.sleep(_READINESS_SECONDS)
 
 
 async def signed_receipt(codec: EventCodec, epoch: int, receipt: Message) -> bytes:

@@ -1,6 +1,5 @@
 """Puts challenge together; read top to bottom. Parts start in this order and stop in reverse."""
 
-import asyncio
 import os
 from functools import partial
 
@@ -11,7 +10,7 @@ from kit.custody import Custody
 from kit.custody_client import RpcShareSource
 from kit.events import EventCodec
 from kit.http import HttpServer
-from kit.management import Health, ManagementServer
+from kit.management import Health, ManagementServer, follow_keys
 from kit.rpc import TlsFiles, channel, serve
 from kit.runtime import Part, Task, run
 from kit.settings import parse_or_exit, read_secret, read_signers
@@ -31,7 +30,6 @@ from challenge.web.edge import app_api
 from kit import log
 
 SERVICE = "challenge"
-_READINESS_SECONDS = 1.0
 
 
 def build(settings: Settings) -> list[Part]:
@@ -94,7 +92,7 @@ def build(settings: Settings) -> list[Part]:
         ManagementServer(settings.management_host, settings.management_port, telemetry, health),
         audit_purge,
         custody,
-        Task("readiness", partial(_follow_readiness, custody, health)),
+        Task("readiness", partial(follow_keys, lambda: custody.ready, health)),
         Task("forgetting", challenges.keep_forgetting),
         store,
         bus,
@@ -102,13 +100,6 @@ def build(settings: Settings) -> list[Part]:
         rpc,
         public,
     ]
-
-
-async def _follow_readiness(custody: Custody, health: Health) -> None:
-    """Let /readyz say when the current epoch has no key, as after a long absence of audit-purge."""
-    while True:
-        health.ready("keys", custody.ready, "the current epoch has no key")
-        await asyncio.sleep(_READINESS_SECONDS)
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from kit.custody_client import RpcShareSource
 from kit.errors import Unavailable
 from kit.events import EventCodec
 from kit.http import HttpServer
-from kit.management import Health, ManagementServer
+from kit.management import Health, ManagementServer, follow_keys
 from kit.rpc import TlsFiles, channel
 from kit.runtime import Part, Task, run
 from kit.settings import parse_or_exit, read_secret, read_signers
@@ -42,7 +42,6 @@ from gateway.web.parts import Parts
 from kit import log
 
 SERVICE = "gateway"
-_READINESS_SECONDS = 1.0
 _SWEEP_MINUTES = 0.1
 
 
@@ -157,7 +156,7 @@ def build(settings: GatewaySettings) -> list[Part]:
         challenge,
         pseudonym,
         custody,
-        Task("readiness", partial(_follow_readiness, custody, health)),
+        Task("readiness", partial(follow_keys, lambda: custody.ready, health)),
         store,
         clients,
         assertion_keys,
@@ -165,13 +164,6 @@ def build(settings: GatewaySettings) -> list[Part]:
         Task("sweeper", partial(_sweep_forever, sweeper, hour.minutes(_SWEEP_MINUTES))),
         public,
     ]
-
-
-async def _follow_readiness(custody: Custody, health: Health) -> None:
-    """Lets /readyz say when the current epoch has no key, as after a long absence of audit-purge."""
-    while True:
-        health.ready("keys", custody.ready, "the current epoch has no key")
-        await asyncio.sleep(_READINESS_SECONDS)
 
 
 async def _sweep_forever(sweeper: Sweeper, pause: float) -> None:

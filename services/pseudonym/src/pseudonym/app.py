@@ -1,6 +1,5 @@
 """Puts pseudonym together; read top to bottom. Parts start in this order and stop in reverse."""
 
-import asyncio
 from functools import partial
 
 from kit.clock import SystemClock
@@ -8,7 +7,7 @@ from kit.crypto import load_signing_key
 from kit.custody import Custody
 from kit.custody_client import RpcShareSource
 from kit.events import EventCodec
-from kit.management import Health, ManagementServer
+from kit.management import Health, ManagementServer, follow_keys
 from kit.rpc import TlsFiles, channel, serve
 from kit.runtime import Part, Task, run
 from kit.settings import parse_or_exit, read_secret, read_signers
@@ -26,7 +25,6 @@ from pseudonym.store import COLLECTION, StoredFirstSectors
 from pseudonym.subjects import SealedSubjects
 
 SERVICE = "pseudonym"
-_READINESS_SECONDS = 1.0
 
 
 def build(settings: Settings, keys: PairwiseKeys) -> list[Part]:
@@ -76,17 +74,10 @@ def build(settings: Settings, keys: PairwiseKeys) -> list[Part]:
         ManagementServer(settings.management_host, settings.management_port, telemetry, health),
         audit_purge,
         custody,
-        Task("readiness", partial(_follow_readiness, custody, health)),
+        Task("readiness", partial(follow_keys, lambda: custody.ready, health)),
         store,
         rpc,
     ]
-
-
-async def _follow_readiness(custody: Custody, health: Health) -> None:
-    """Lets /readyz say when the current epoch has no key, as after a long absence of audit-purge."""
-    while True:
-        health.ready("keys", custody.ready, "the current epoch has no key")
-        await asyncio.sleep(_READINESS_SECONDS)
 
 
 def main() -> None:

@@ -1,6 +1,5 @@
 """Puts the verifier together; read top to bottom. Parts start in this order and stop in reverse."""
 
-import asyncio
 import sys
 from functools import partial
 
@@ -11,7 +10,7 @@ from kit.crypto import load_signing_key
 from kit.custody import Custody
 from kit.custody_client import RpcShareSource
 from kit.events import EventCodec
-from kit.management import Health, ManagementServer
+from kit.management import Health, ManagementServer, follow_keys
 from kit.rpc import TlsFiles, channel
 from kit.runtime import Part, Task, run
 from kit.settings import parse_or_exit, read_secret, read_signers
@@ -34,7 +33,6 @@ from verifier.store import COLLECTION, ParkedChecks
 from verifier.trust_anchors import PERSONS, load_attestation_anchors, load_trust_anchors
 
 SERVICE = "verifier"
-_READINESS_SECONDS = 1.0
 
 
 def build(settings: Settings, rules: Rules) -> list[Part]:
@@ -102,7 +100,7 @@ def build(settings: Settings, rules: Rules) -> list[Part]:
         ManagementServer(settings.management_host, settings.management_port, telemetry, health),
         audit_purge,
         custody,
-        Task("readiness", partial(_follow_readiness, custody, health)),
+        Task("readiness", partial(follow_keys, lambda: custody.ready, health)),
         store,
         ocsp,
         bus,
@@ -124,13 +122,6 @@ def rules_of(settings: Settings) -> Rules:
         attestation_anchors=load_attestation_anchors(settings.attestation_anchors),
         profiles=profiles(test_mode=settings.test_mode, phone_policy=phone_policy),
     )
-
-
-async def _follow_readiness(custody: Custody, health: Health) -> None:
-    """Lets /readyz say when the current epoch has no key, as after a long absence of audit-purge."""
-    while True:
-        health.ready("keys", custody.ready, "the current epoch has no key")
-        await asyncio.sleep(_READINESS_SECONDS)
 
 
 def main() -> None:
