@@ -131,6 +131,40 @@ async def test_of_twenty_replacements_at_once_one_wins(bench: Bench) -> None:
     assert await bench.collection.get(first.id) == won
 
 
+async def test_of_writes_that_share_a_command_each_learns_its_own_outcome(bench: Bench) -> None:
+    ids = [bench.id() for _ in range(12)]
+    first = [await bench.collection.insert(id_, bench.epoch, bench.later(), "open", b"one") for id_ in ids]
+    for document in first[::3]:
+        await bench.collection.replace(document, state="open", content=b"two")
+    for document in first[1::3]:
+        await bench.collection.delete(document.id)
+    new = [bench.id() if n % 2 else id_ for n, id_ in enumerate(ids)]
+    changes = [bench.collection.replace(document, state="shut", content=b"three") for document in first]
+    inserts = [bench.collection.insert(id_, bench.epoch, bench.later(), "new", b"four") for id_ in new]
+    outcomes = await asyncio.gather(*changes, *inserts, return_exceptions=True)
+    for n, (changed, inserted) in enumerate(zip(outcomes[:12], outcomes[12:], strict=True)):
+        assert isinstance(changed, Conflict) is (n % 3 != 2)
+        taken = new[n] == ids[n] and n % 3 != 1
+        assert isinstance(inserted, AlreadyExists) is taken
+        if n % 3 != 1:
+            kept = await bench.collection.get(ids[n])
+            assert kept.content == (b"two" if n % 3 == 0 else b"three")
+        if not taken:
+            assert await bench.collection.get(new[n]) == inserted
+
+
+async def test_more_writes_at_once_than_a_command_holds_are_all_made(bench: Bench) -> None:
+    inserts = [
+        bench.collection.insert(bench.id(), bench.epoch, bench.later(), "open", b"x", patience=0.01) for _ in range(250)
+    ]
+    documents = await asyncio.gather(*inserts)
+    changed = await asyncio.gather(
+        *(bench.collection.replace(one, state="shut", content=b"y", patience=0.01) for one in documents)
+    )
+    assert [document.revision for document in changed] == [1] * 250
+    assert await bench.collection.get(documents[249].id) == changed[249]
+
+
 async def test_a_stale_replacement_changes_nothing(bench: Bench) -> None:
     first = await bench.collection.insert(bench.id(), bench.epoch, bench.later(), "open", b"one")
     second = await bench.collection.replace(first, state="open", content=b"two")

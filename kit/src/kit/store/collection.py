@@ -13,6 +13,8 @@ from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 from kit.clock import Clock
 from kit.custody import Custody, KeyGone
 from kit.errors import Code, ShirushiError, Unavailable
+from kit.store import batches
+from kit.store.batches import Batches, Change
 from kit.store.document import (
     AlreadyExists,
     Altered,
@@ -57,6 +59,8 @@ class SealedCollection:
         self._service = service
         self._custody = custody
         self._clock = clock
+        self._inserts: Batches[dict[str, Any]] = Batches(lambda documents: batches.insert(self._collection, documents))
+        self._changes: Batches[Change] = Batches(lambda changes: batches.change(self._collection, changes, Conflict))
 
     @unavailable_on_failure
     async def prepare(self) -> None:
@@ -66,7 +70,15 @@ class SealedCollection:
 
     @unavailable_on_failure
     async def insert(
-        self, id_: bytes, epoch: int, expires_at: float, state: str, content: bytes, due_at: float | None = None
+        self,
+        id_: bytes,
+        epoch: int,
+        expires_at: float,
+        state: str,
+        content: bytes,
+        due_at: float | None = None,
+        *,
+        patience: float = 0.0,
     ) -> Document:
         """See `Collection.insert`."""
         fields: dict[str, Any] = {
@@ -80,7 +92,7 @@ class SealedCollection:
         if due_at is not None:
             fields["due_at"] = _date(due_at)
         try:
-            await self._insert(fields)
+            await self._insert(fields, patience)
         except DuplicateKeyError:
             raise AlreadyExists from None
         return Document(id_, epoch, state, 0, expires_at, due_at, content)
@@ -102,6 +114,7 @@ class SealedCollection:
         content: bytes,
         expires_at: float | None = None,
         due_at: float | None = None,
+        patience: float = 0.0,
     ) -> Document:
         """See `Collection.replace`."""
         revision = document.revision + 1
@@ -119,11 +132,8 @@ class SealedCollection:
             change["due_at"] = _date(due_at)
         if document.expires_at <= self._clock.now():
             raise Conflict
-        outcome = await self._collection.update_one(
-            {"_id": Binary(document.id), "rev": document.revision}, {"$set": change, "$unset": gone}
-        )
-        if outcome.matched_count == 0:
-            await self._own_retry_or_conflict(document, change)
+        applied = Change(Binary(document.id), document.revision, {"$set": change, "$unset": gone})
+        await self._changes.write(applied, patience=patience)
         return Document(document.id, document.epoch, state, revision, ends, due_at, content)
 
     @unavailable_on_failure
@@ -157,9 +167,9 @@ class SealedCollection:
         """See `Collection.purge`."""
         return (await self._collection.delete_many({"expires_at": {"$lte": _date(before)}})).deleted_count
 
-    async def _insert(self, fields: dict[str, Any]) -> None:
+    async def _insert(self, fields: dict[str, Any], patience: float) -> None:
         try:
-            await self._collection.insert_one(fields)
+            await self._inserts.write(fields, patience=patience)
         except DuplicateKeyError:
             # One that has expired and only waits for its deletion is as good as none.
             now = _date(self._clock.now())
@@ -167,12 +177,6 @@ class SealedCollection:
             if gone.deleted_count == 0:
                 raise
             await self._collection.insert_one(fields)
-
-    async def _own_retry_or_conflict(self, document: Document, change: dict[str, Any]) -> None:
-        # The driver repeats a write whose answer was lost; the box is unique, so finding it means that it was ours.
-        found = await self._collection.find_one({"_id": Binary(document.id)}, {"box": 1})
-        if found is None or found["box"] != change["box"]:
-            raise Conflict
 
     def rebind(self, collection: AsyncCollection[dict[str, Any]]) -> None:
         """Goes on over another connection to the same collection."""

@@ -41,11 +41,20 @@ class Document:
 class Collection(Protocol):
     """Documents about logins, changed by compare-and-set; one past its `expires_at` is as absent.
 
+    A write that nobody waits for may wait `patience` seconds for others to share a command with.
     All calls raise `Unavailable` while the database is away.
     """
 
     async def insert(
-        self, id_: bytes, epoch: int, expires_at: float, state: str, content: bytes, due_at: float | None = None
+        self,
+        id_: bytes,
+        epoch: int,
+        expires_at: float,
+        state: str,
+        content: bytes,
+        due_at: float | None = None,
+        *,
+        patience: float = 0.0,
     ) -> Document:
         """Adds a document at revision 0; raises AlreadyExists, KeyGone."""
         ...
@@ -62,6 +71,7 @@ class Collection(Protocol):
         content: bytes,
         expires_at: float | None = None,
         due_at: float | None = None,
+        patience: float = 0.0,
     ) -> Document:
         """Changes a document if nobody else has since it was read, and gives up any lease; raises Conflict, KeyGone."""
         ...

@@ -34,9 +34,18 @@ class FakeCollection:
         self._clock = clock
 
     async def insert(
-        self, id_: bytes, epoch: int, expires_at: float, state: str, content: bytes, due_at: float | None = None
+        self,
+        id_: bytes,
+        epoch: int,
+        expires_at: float,
+        state: str,
+        content: bytes,
+        due_at: float | None = None,
+        *,
+        patience: float = 0.0,
     ) -> Document:
-        """See `Collection.insert`."""
+        """See `Collection.insert`; waits for nobody."""
+        del patience
         self._check()
         document = Document(id_, epoch, state, 0, expires_at, due_at, content)
         box = self._seal(document)
@@ -59,8 +68,10 @@ class FakeCollection:
         content: bytes,
         expires_at: float | None = None,
         due_at: float | None = None,
+        patience: float = 0.0,
     ) -> Document:
-        """See `Collection.replace`."""
+        """See `Collection.replace`; waits for nobody."""
+        del patience
         self._check()
         changed = replace(
             document,

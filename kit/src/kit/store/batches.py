@@ -1,0 +1,160 @@
+"""Sends writes of one collection together: while one command is on its way, what comes meanwhile is collected.
+
+A write alone costs the database four times and the client ten times as much as one among thirty-two, and a login has a
+dozen. Nobody waits for company: without traffic a write leaves at once, under load the next command takes all that has
+come. Only who says so (`patience`) waits for others to share a command with.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from pymongo import InsertOne, UpdateOne
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+# A command of this many documents of 64 KiB stays far below MongoDB's bound on a message.
+MOST_TOGETHER = 100
+_DUPLICATE = 11000
+
+W = TypeVar("W")
+Fields = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A compare-and-set: `change` applies to the document that still has this revision. Its box is unique."""
+
+    id: Any
+    revision: int
+    change: Fields = field(repr=False)
+
+    @property
+    def query(self) -> Fields:
+        """What the document must be for the change to apply."""
+        return {"_id": self.id, "rev": self.revision}
+
+    @property
+    def box(self) -> bytes:
+        """The sealed content after the change."""
+        # As plain bytes: the driver reads them as such, and its own type for writing equals no plain bytes.
+        return bytes(self.change["$set"]["box"])
+
+
+class Batches(Generic[W]):
+    """A queue with at most one command under way.
+
+    Args:
+        send: carries out some writes and returns what became of each: None where it was done, else what to raise.
+    """
+
+    def __init__(self, send: Callable[[Sequence[W]], Awaitable[Sequence[Exception | None]]]) -> None:
+        self._send = send
+        self._waiting: list[tuple[W, asyncio.Future[None]]] = []
+        self._sending: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def write(self, write: W, *, patience: float = 0.0) -> None:
+        """Returns when the write was carried out; raises what became of it otherwise.
+
+        Args:
+            write: one document's.
+            patience: how many seconds it may wait for others to go with. One that is cancelled may be done all the same.
+        """
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        self._waiting.append((write, done))
+        if patience <= 0 or len(self._waiting) >= MOST_TOGETHER:
+            self._go()
+        elif self._timer is None:
+            self._timer = loop.call_later(patience, self._go)
+        await done
+
+    def _go(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._sending is None:
+            self._sending = asyncio.get_running_loop().create_task(self._send_all())
+
+    async def _send_all(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:MOST_TOGETHER], self._waiting[MOST_TOGETHER:]
+                try:
+                    outcomes = await self._send([write for write, _ in batch])
+                except BaseException as error:
+                    _fail(batch, error)
+                    if not isinstance(error, Exception):
+                        raise
+                    continue
+                for (_, done), outcome in zip(batch, outcomes, strict=True):
+                    if done.done():
+                        continue
+                    if outcome is None:
+                        done.set_result(None)
+                    else:
+                        done.set_exception(outcome)
+        finally:
+            self._sending = None
+
+
+def _fail(batch: Sequence[tuple[Any, asyncio.Future[None]]], error: BaseException) -> None:
+    for _, done in batch:
+        if done.done():
+            continue
+        if isinstance(error, Exception):
+            done.set_exception(error)
+        else:
+            done.cancel()
+
+
+async def insert(collection: AsyncCollection[Fields], documents: Sequence[Fields]) -> Sequence[Exception | None]:
+    """Inserts documents; the outcome of one whose id is taken is DuplicateKeyError. Raises PyMongoError."""
+    if len(documents) == 1:
+        try:
+            await collection.insert_one(documents[0])
+        except DuplicateKeyError as error:
+            return [error]
+        return [None]
+    outcomes: list[Exception | None] = [None] * len(documents)
+    try:
+        await collection.bulk_write([InsertOne(document) for document in documents], ordered=False)
+    except BulkWriteError as error:
+        for failed in _write_errors(error):
+            if failed["code"] != _DUPLICATE:
+                raise
+            outcomes[failed["index"]] = DuplicateKeyError("the id is taken")
+    return outcomes
+
+
+async def change(
+    collection: AsyncCollection[Fields], changes: Sequence[Change], lost: Callable[[], Exception]
+) -> Sequence[Exception | None]:
+    """Makes changes; the outcome of one that did not apply is `lost()`. Raises PyMongoError.
+
+    A command says how many changes applied, not which: where some did not, the documents are looked at. That also finds
+    a change that the driver repeated because its first answer was lost; the box is unique, so finding it means that it
+    was made.
+    """
+    if len(changes) == 1:
+        applied = (await collection.update_one(changes[0].query, changes[0].change)).matched_count
+    else:
+        commands = [UpdateOne(one.query, one.change) for one in changes]
+        applied = (await collection.bulk_write(commands, ordered=False)).matched_count
+    if applied == len(changes):
+        return [None] * len(changes)
+    boxes: dict[bytes, bytes] = {}
+    async for found in collection.find({"_id": {"$in": [one.id for one in changes]}}, {"box": 1}):
+        boxes[bytes(found["_id"])] = bytes(found["box"])
+    return [None if boxes.get(bytes(one.id)) == one.box else lost() for one in changes]
+
+
+def _write_errors(error: BulkWriteError) -> list[Fields]:
+    """Returns what failed of a bulk; raises the error itself where something else than single writes did."""
+    details = error.details or {}
+    if details.get("writeConcernErrors") or not details.get("writeErrors"):
+        raise error
+    errors: list[Fields] = details["writeErrors"]
+    return errors
