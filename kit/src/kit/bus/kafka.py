@@ -20,6 +20,7 @@ from faststream.security import BaseSecurity
 from google.protobuf.message import Message
 from shirushi import rights
 
+from kit.bus.company import Company
 from kit.bus.consumer import Listener, Reader
 from kit.bus.pipeline import Pipeline, Record
 from kit.bus.subscription import CONCURRENCY, Handler, Subscription
@@ -37,6 +38,9 @@ PUBLISH_SECONDS = 15.0
 START_SECONDS = 15.0
 CLOSE_SECONDS = 4.0
 RENEWAL_CHECK_SECONDS = 30.0
+LONG_POLL_SECONDS = 0.5
+# So much is worth an answer before `gather_seconds` are over.
+GATHER_BYTES = 256 * 1024
 # A backlog is handled in order and nothing of it is older than an hour: time between polls says nothing about health.
 MAX_POLL_MILLISECONDS = 2 * 3_600_000
 _REFUSALS = (TopicAuthorizationFailedError, GroupAuthorizationFailedError, ClusterAuthorizationFailedError)
@@ -54,11 +58,21 @@ class Bus:
         codec: seals and opens; its service is principal and consumer group.
         telemetry: where events are counted.
         health: told of readiness and of the consumers' progress.
+        gather_seconds: for a service for whose handling nobody waits: the broker holds records back so long and then
+            answers one question with all of them, instead of one with each.
     """
 
     name = "bus"
 
-    def __init__(self, settings: ServiceSettings, codec: EventCodec, telemetry: Telemetry, health: Health) -> None:
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        codec: EventCodec,
+        telemetry: Telemetry,
+        health: Health,
+        *,
+        gather_seconds: float = 0.0,
+    ) -> None:
         self._service = codec.service
         self._instance = f"{codec.service}-{settings.instance}"
         self._bootstrap = settings.kafka_bootstrap.split(",")
@@ -66,6 +80,8 @@ class Bus:
         self._context = client_context(self._tls) if settings.kafka_tls else None
         self._codec = codec
         self._health = health
+        self._company = Company()
+        self._gather_seconds = gather_seconds
         self._group: dict[str, Subscription] = {}
         self._everyone: dict[str, Subscription] = {}
         self._broker: KafkaBroker | None = None
@@ -93,8 +109,12 @@ class Bus:
         subscription = Subscription(message_class, handler)
         self._everyone[subscription.topic.name] = subscription
 
-    async def publish(self, type_: int, login_id: bytes, epoch: int, message: Message) -> None:
+    async def publish(
+        self, type_: int, login_id: bytes, epoch: int, message: Message, *, patience: float = 0.0
+    ) -> None:
         """Seals a fact, publishes it and returns when Kafka has it.
+
+        A fact for which nobody waits may wait up to `patience` seconds for others to share a request with.
 
         Raises:
             Unavailable: Kafka or the receiver's key cannot be had within the bound; the fact may be there nevertheless.
@@ -104,6 +124,8 @@ class Bus:
         """
         topic = rights.TOPICS[type_].name
         value = await self._codec.seal(type_, login_id, epoch, message)
+        if patience > 0:
+            await self._company.wait(patience)
         await self._send(topic, login_id, value)
         self._counted(self._published, topic)
 
@@ -155,6 +177,8 @@ class Bus:
                 max_poll_interval_ms=MAX_POLL_MILLISECONDS,
                 ack_policy=AckPolicy.MANUAL,
                 listener=listener,
+                fetch_min_bytes=GATHER_BYTES if self._gather_seconds else 1,
+                fetch_max_wait_ms=int((self._gather_seconds or LONG_POLL_SECONDS) * 1000),
             )
             listener.reader = self._reader("group", subscriber, self._group, self._dead_letter)
         if self._everyone:

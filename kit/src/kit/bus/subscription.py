@@ -16,8 +16,13 @@ CONCURRENCY = 64
 class Publisher(Protocol):
     """What services need of the bus to publish."""
 
-    async def publish(self, type_: int, login_id: bytes, epoch: int, message: Message) -> None:
-        """Publishes a fact and returns when Kafka has it; raises Unavailable, KeyGone."""
+    async def publish(
+        self, type_: int, login_id: bytes, epoch: int, message: Message, *, patience: float = 0.0
+    ) -> None:
+        """Publishes a fact and returns when Kafka has it; raises Unavailable, KeyGone.
+
+        One for which nobody waits may wait `patience` seconds for others to share a request with.
+        """
         ...
 
 

@@ -97,8 +97,11 @@ class FakeBus:
         """Whether every replica gets the records of a topic."""
         return topic in self._broadcasts
 
-    async def publish(self, type_: int, login_id: bytes, epoch: int, message: Message) -> None:
-        """See `Bus.publish`."""
+    async def publish(
+        self, type_: int, login_id: bytes, epoch: int, message: Message, *, patience: float = 0.0
+    ) -> None:
+        """See `Bus.publish`; waits for nobody."""
+        del patience
         if self._hub.away:
             raise Unavailable("Kafka does not answer", reason="kafka_unavailable")
         value = await self._codec.seal(type_, login_id, epoch, message)

@@ -17,6 +17,8 @@ from challenge.domain.refusals import Refusal, Refused
 from challenge.domain.token import Transport
 
 _CLAIMED_ATTEMPTS = 5
+# A page says that a phone has claimed: nobody notices so short a time, and a request carries several of them.
+_CLAIMED_PATIENCE_SECONDS = 0.05
 # Progress that comes late is worth little: past this many under way, new ones are let go.
 _MAX_BACKGROUND = 256
 _MILLISECONDS = 1000
@@ -37,7 +39,9 @@ _REASONS = {
 class Bus(Protocol):
     """What is used of kit's bus, or of its in-memory double."""
 
-    async def publish(self, type_: int, login_id: bytes, epoch: int, message: Message) -> None:
+    async def publish(
+        self, type_: int, login_id: bytes, epoch: int, message: Message, *, patience: float = 0.0
+    ) -> None:
         """Seal, sign and send; return when the bus has it."""
         ...
 
@@ -94,7 +98,9 @@ class BusFacts:
         )
         for attempt in range(_CLAIMED_ATTEMPTS):
             try:
-                await self._publish(bus.EVENT_TYPE_CHALLENGE_CLAIMED, challenge, message)
+                await self._publish(
+                    bus.EVENT_TYPE_CHALLENGE_CLAIMED, challenge, message, patience=_CLAIMED_PATIENCE_SECONDS
+                )
             except Unavailable:
                 await asyncio.sleep(backoff(attempt))
             except Refused:
@@ -106,8 +112,8 @@ class BusFacts:
                 return
         get_logger().warning("claimed_not_published", login_id=challenge.login_id.hex())
 
-    async def _publish(self, type_: int, challenge: Challenge, message: Message) -> None:
+    async def _publish(self, type_: int, challenge: Challenge, message: Message, *, patience: float = 0.0) -> None:
         try:
-            await self._bus.publish(type_, challenge.login_id, challenge.epoch, message)
+            await self._bus.publish(type_, challenge.login_id, challenge.epoch, message, patience=patience)
         except KeyGone:
             raise Refused(Refusal.CHALLENGE_EXPIRED) from None

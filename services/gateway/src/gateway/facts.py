@@ -9,6 +9,8 @@ from gateway.domain.login import State
 from gateway.domain.ports import Stored
 from gateway.waiting import WaitingBrowsers
 
+_PATIENCE_SECONDS = 0.05
+
 
 class PublishedFacts:
     """See `gateway.domain.ports.Facts`."""
@@ -53,4 +55,7 @@ class PublishedFacts:
                 message.expired.stage = pb.Stage.ValueType(login.stage)
             case _:
                 raise ValueError("a login without an outcome is not concluded")
-        await self._publisher.publish(bus.EVENT_TYPE_LOGIN_CONCLUDED, stored.login_id, stored.epoch, message)
+        # It is stored and goes into a record that nobody reads within the second.
+        await self._publisher.publish(
+            bus.EVENT_TYPE_LOGIN_CONCLUDED, stored.login_id, stored.epoch, message, patience=_PATIENCE_SECONDS
+        )

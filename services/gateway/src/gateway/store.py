@@ -63,6 +63,7 @@ class StoredLogins:
         *,
         due_at: float | None,
         expires_at: float | None = None,
+        patience: float = 0.0,
     ) -> Stored:
         """Stores the next state if nobody else has changed the login."""
         if not isinstance(stored.version, Document):
@@ -76,6 +77,7 @@ class StoredLogins:
                 content=_encoder.encode(login),
                 expires_at=expires_at,
                 due_at=due_at,
+                patience=patience,
             )
         except Conflict:
             raise Changed from None

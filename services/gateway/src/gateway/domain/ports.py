@@ -50,8 +50,12 @@ class Logins(Protocol):
         *,
         due_at: float | None,
         expires_at: float | None = None,
+        patience: float = 0.0,
     ) -> Stored:
-        """Stores the next state, to be deleted at `expires_at` if that is earlier than before; raises Changed, Gone."""
+        """Stores the next state, to be deleted at `expires_at` if that is earlier than before; raises Changed, Gone.
+
+        A change that nobody waits for may wait `patience` seconds for others to go with.
+        """
         ...
 
     async def take_due(self, limit: int) -> list[Stored]:

@@ -27,6 +27,8 @@ RETRY_MINUTES = 0.25
 # A notice that challenge could not take in so long is given up: the phone then learns no reason.
 _NOTICE_MINUTES = 2
 _ATTEMPTS = 6
+# Nobody waits for the confirmation that a conclusion was published: several go in one write.
+_PATIENCE_SECONDS = 0.05
 
 Outcome = Verified | int
 
@@ -85,7 +87,7 @@ class Verdicts:
             await self._post_notice(stored)
         announced = msgspec.structs.replace(login, announced=True, notice=b"")
         try:
-            await self.logins.change(stored, stored.state, announced, due_at=None)
+            await self.logins.change(stored, stored.state, announced, due_at=None, patience=_PATIENCE_SECONDS)
         except (Changed, Gone):
             return
 
