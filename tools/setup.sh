@@ -23,9 +23,11 @@ install() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
+# The distribution's Python comes first: it is built with profile-guided optimisation, and one that somebody built
+# themselves (pyenv's, for example) often is not, which costs a third of every service's speed.
 python_for_venv() {
     local candidate
-    for candidate in "${PYTHON:-python3}" python3.13 python3.12 python3.11; do
+    for candidate in "${PYTHON:-/usr/bin/python3}" python3 python3.13 python3.12 python3.11; do
         if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
             echo "$candidate"
             return
