@@ -58,9 +58,9 @@ async def test_what_kafka_acknowledged_is_handled_although_it_was_killed(real_se
             publishing.append(asyncio.create_task(publish()))
             await asyncio.sleep(0.02)
             if n == 100:
-                await asyncio.to_thread(real_servers.kill_kafka)
+                real_servers.kill_kafka()
             if n == 150:
-                restart = asyncio.create_task(asyncio.to_thread(real_servers.start_kafka))
+                restart = asyncio.create_task(real_servers.start_kafka())
         await restart
         async with asyncio.timeout(30):
             await asyncio.gather(*publishing)
@@ -100,12 +100,12 @@ async def test_what_mongod_acknowledged_is_there_although_it_was_killed(real_ser
             inserting.append(asyncio.create_task(insert()))
             await asyncio.sleep(0.01)
             if n == 100:
-                await asyncio.to_thread(real_servers.kill_mongo)
+                real_servers.kill_mongo()
         began = time.monotonic()
         with pytest.raises(Unavailable):
             await collection.get(acknowledged[0])
         assert time.monotonic() - began < 15
-        await asyncio.to_thread(real_servers.start_mongo)
+        await real_servers.start_mongo()
         outcomes = await asyncio.gather(*inserting, return_exceptions=True)
         assert all(outcome is None or isinstance(outcome, Unavailable) for outcome in outcomes)
         for id_ in acknowledged:

@@ -104,20 +104,24 @@ async def answer(web, url):
         return 0, ""
 
 
-async def until(condition, seconds=20.0):
+async def until(condition, seconds=60.0, why=lambda: ""):
     deadline = time.monotonic() + seconds
     while not (found := await condition()):
-        assert time.monotonic() < deadline, "it did not come about in time"
+        assert time.monotonic() < deadline, f"it did not come about in time: {why()}"
         await asyncio.sleep(0.05)
     return found
 
 
-async def ready(web, process, seconds=20.0):
-    async def is_ready():
-        assert process.child.poll() is None, process.log.read_text()[-2000:]
-        return (await answer(web, f"{process.management}/readyz"))[0] == 200
+async def ready(web, process):
+    complaints = ""
 
-    await until(is_ready, seconds)
+    async def is_ready():
+        nonlocal complaints
+        assert process.child.poll() is None, process.log.read_text()[-2000:]
+        status, complaints = await answer(web, f"{process.management}/readyz")
+        return status == 200
+
+    await until(is_ready, why=lambda: f"{complaints}\n{process.log.read_text()}")
 
 
 async def read(web, process, path):

@@ -56,18 +56,18 @@ class RealServers:
     def kill_kafka(self) -> None:
         self.kafka.child.kill()
 
-    def start_kafka(self) -> None:
+    async def start_kafka(self) -> None:
         """Start the broker again on the same directory and port; returns when it serves."""
         self.kafka.start()
-        run(self.kafka.ready())
+        await self.kafka.ready()
 
     def kill_mongo(self) -> None:
         self.mongo.child.kill()
 
-    def start_mongo(self) -> None:
+    async def start_mongo(self) -> None:
         """Start mongod again on the same directory and port; returns when it is primary."""
         self.mongo.start()
-        run(self.mongo.ready())
+        await self.mongo.ready()
 
 
 def run(coroutine):

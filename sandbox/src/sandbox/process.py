@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,7 +33,13 @@ class Child:
     _process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it; its output is appended to the log. A running one stays."""
+        """Start it; its output is appended to the log. A running one stays.
+
+        Raises:
+            RuntimeError: this is not the main thread, so the child would die at a moment that nobody chose.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError("a child is started from the main thread, with which it is to die")
         if self.running:
             return
         self.log.parent.mkdir(parents=True, exist_ok=True)

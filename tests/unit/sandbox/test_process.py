@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,11 @@ def until(condition, seconds=10.0):
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_a_child_is_not_started_from_a_thread_with_which_it_would_die(tmp_path):
+    with ThreadPoolExecutor(1) as pool, pytest.raises(RuntimeError):
+        pool.submit(child(tmp_path).start).result()
 
 
 def test_a_child_runs_until_it_is_stopped(tmp_path):
