@@ -86,8 +86,9 @@ class ManagementServer:
         self._health.ready("service", ok=False, why="draining")
 
     async def stop(self) -> None:
-        """Stop listening."""
+        """Stop listening, and send the last spans: nothing that could make another runs any more."""
         await self._server.stop()
+        await self._telemetry.close()
 
     async def _answer(
         self,

@@ -1,8 +1,10 @@
 """Metrics and spans of a process; neither can carry a client, a sector, a municipality or a login as a label."""
 
+import asyncio
 import random
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import prometheus_client
@@ -20,6 +22,7 @@ FORBIDDEN_LABELS = frozenset(
 # Seconds; finer where logins happen (the target from answer to redirect is 0.15).
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 PREFIX = "shirushi_"
+CLOSE_SECONDS = 1.5
 
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -80,10 +83,23 @@ class Telemetry:
             return nullcontext()
         return self._span(self.tracer, name, login_id, ids)
 
-    def close(self) -> None:
-        """Send what spans are left."""
-        if self._provider is not None:
+    async def close(self, seconds: float = CLOSE_SECONDS) -> None:
+        """Send what spans are left; gives up after so long, since a collector that is away must not hold up a stop."""
+        if self._provider is None:
+            return
+        loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+        def work() -> None:
             self._provider.shutdown()
+            # The loop may be gone when a collector has answered late.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(done.set)
+
+        # A daemon, because the exporter waits in ways that nobody can cancel.
+        threading.Thread(target=work, name="telemetry-close", daemon=True).start()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await done.wait()
 
     @contextmanager
     def _span(self, tracer: "Tracer", name: str, login_id: bytes, ids: dict[str, str | int]) -> Iterator[object]:

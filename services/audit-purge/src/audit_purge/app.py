@@ -10,19 +10,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from google.protobuf.message import Message
 from kit.bus import Bus
 from kit.clock import SystemClock
-from kit.custody import Custody, sealing_statement_message
+from kit.custody import sealing_statement_message
 from kit.events import EventCodec
+from kit.foundation import lay
 from kit.http import BodyLimit, HttpServer, SecurityHeaders
-from kit.management import Health, ManagementServer, follow_keys
-from kit.rpc import TlsFiles, serve
+from kit.rpc import serve
 from kit.runtime import Part, Task, run
-from kit.settings import parse_or_exit, read_secret, read_signers
-from kit.store import Store
-from kit.telemetry import Telemetry
+from kit.settings import parse_or_exit
 from shirushi.audit_purge.v1.custody_pb2_grpc import add_CustodyServiceServicer_to_server
 from shirushi.bus.v1 import envelope_pb2 as bus_pb
 from shirushi.gateway.v1.events_pb2 import LoginConcluded, LoginRequested
-from shirushi.rights import PRINCIPALS, RPC_CALLERS
+from shirushi.rights import RPC_CALLERS
 
 from audit_purge.desk import Desk, OwnShares
 from audit_purge.domain.directory import Directory, SealingStatement
@@ -51,58 +49,37 @@ _GATHER_MINUTES = 1 / 120
 
 def build(settings: Settings, keeper: Keeper) -> list[Part]:
     """Makes the parts; nothing is connected before they start."""
-    clock, hour = SystemClock(), settings.hour
-    tls = TlsFiles.of(settings)
-    telemetry = Telemetry(SERVICE, settings.otlp_endpoint, ratio=settings.trace_ratio)
-    metrics, health = Metrics(telemetry), Health()
+    # The desk is made below: it keeps its directory in the store, whose keys come from here.
+    base = lay(settings, SERVICE, source=OwnShares(lambda: desk, SERVICE))
+    clock, hour, health, store = base.clock, base.hour, base.health, base.store
+    metrics = Metrics(base.telemetry)
     metrics.swap(on=swap_is_on())
-    signing_key, signers = crypto.load_signing_key(settings.signing_key), read_signers(settings.signers)
-
-    custody = Custody(
-        service=SERVICE,
-        secret=read_secret(settings.service_secret),
-        signing_key=signing_key,
-        signers=signers,
-        hour=hour,
-        clock=clock,
-        # The desk is made below: it keeps its directory in the store, whose keys come from here.
-        source=OwnShares(lambda: desk, SERVICE),
-        receives=True,
+    ledger = MongoLedger(
+        store.connect(), sign=partial(signed_receipt, base.codec), clock=clock, days=settings.receipt_days
     )
-    store = Store(
-        uri=settings.mongodb_uri,
-        client_pem=settings.mongodb_client_pem,
-        ca=settings.tls_ca,
-        database=PRINCIPALS[SERVICE].database,
-        service=SERVICE,
-        custody=custody,
-        clock=clock,
-    )
-    codec = EventCodec(service=SERVICE, signing_key=signing_key, signers=signers, custody=custody)
-    ledger = MongoLedger(store.connect(), sign=partial(signed_receipt, codec), clock=clock, days=settings.receipt_days)
     kept_directory = MongoDirectory(store.connect(), hour=hour)
     records = StoredRecords(store.collection(REQUESTS), store.collection(CONCLUSIONS), hour=hour)
 
-    directory = Directory(partial(statement_is_signed, signers))
+    directory = Directory(partial(statement_is_signed, base.signers))
     registry = MongoRegistry(store.connect(), instance=settings.instance, clock=clock)
     registration = Registration(keeper, registry, health)
     desk = Desk(keeper=keeper, is_keeper=registration.is_keeper, directory=directory, kept=kept_directory)
     rpc = serve(
         settings.rpc_host,
         settings.rpc_port,
-        tls,
+        base.tls,
         [partial(add_CustodyServiceServicer_to_server, CustodyService(desk, metrics))],
         RPC_CALLERS,
     )
 
     # Records are for the hour: nobody waits for one.
-    bus = Bus(settings, codec, telemetry, health, gather_seconds=hour.minutes(_GATHER_MINUTES))
+    bus = Bus(settings, base.codec, base.telemetry, health, gather_seconds=hour.minutes(_GATHER_MINUTES))
     recorder = Recorder(records, metrics.fact)
     bus.subscribe(LoginRequested, recorder.login_requested)
     bus.subscribe(LoginConcluded, recorder.login_concluded)
 
     topics = KafkaTopics(
-        settings.kafka_bootstrap, payload_topics(), clock=clock, tls=tls if settings.kafka_tls else None
+        settings.kafka_bootstrap, payload_topics(), clock=clock, tls=base.tls if settings.kafka_tls else None
     )
     purge = Purge(
         keeper=keeper,
@@ -124,15 +101,15 @@ def build(settings: Settings, keeper: Keeper) -> list[Part]:
         name="auditors",
     )
     return [
-        ManagementServer(settings.management_host, settings.management_port, telemetry, health),
+        base.management,
         # First, since it needs nothing: keys are destroyed on time while everything else is still waited for.
         Task("destroy-keys", purge.destroy_keys_forever),
         PreparedClearStore(ledger, kept_directory, directory=directory, keeper=keeper),
         registration,
         # Before Kafka, since every other service waits for its shares.
         rpc,
-        custody,
-        Task("readiness", partial(follow_keys, lambda: custody.ready, health)),
+        base.custody,
+        base.readiness,
         store,
         auditors,
         topics,

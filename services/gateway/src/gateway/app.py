@@ -6,20 +6,13 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from kit.bus import Bus
-from kit.clock import SystemClock
-from kit.crypto import hkdf, load_signing_key
-from kit.custody import Custody
-from kit.custody_client import RpcShareSource
+from kit.crypto import hkdf
 from kit.errors import Unavailable
-from kit.events import EventCodec
+from kit.foundation import lay
 from kit.http import HttpServer
-from kit.management import Health, ManagementServer, follow_keys
-from kit.rpc import TlsFiles, channel
+from kit.rpc import channel
 from kit.runtime import Part, Task, run
-from kit.settings import parse_or_exit, read_secret, read_signers
-from kit.store import Store
-from kit.telemetry import Telemetry
-from shirushi.rights import PRINCIPALS
+from kit.settings import parse_or_exit, read_secret
 
 from gateway.assertion_keys import AssertionKeys
 from gateway.clients import ClientRegistry, FileRegistrations, MongoRegistrations
@@ -47,38 +40,14 @@ _SWEEP_MINUTES = 0.1
 
 def build(settings: GatewaySettings) -> list[Part]:
     """Makes the parts; nothing is connected before they start."""
-    clock, hour = SystemClock(), settings.hour
-    tls = TlsFiles.of(settings)
-    telemetry = Telemetry(SERVICE, settings.otlp_endpoint, ratio=settings.trace_ratio)
-    health = Health()
-    signing_key, signers = load_signing_key(settings.signing_key), read_signers(settings.signers)
+    base = lay(settings, SERVICE)
+    clock, hour, store = base.clock, base.hour, base.store
     sector_key = read_secret(settings.sector_secret)
 
-    audit_purge = channel(settings.audit_purge_target, tls, server_name="audit-purge")
-    challenge = channel(settings.challenge_target, tls, server_name="challenge")
-    pseudonym = channel(settings.pseudonym_target, tls, server_name="pseudonym")
-    custody = Custody(
-        service=SERVICE,
-        secret=read_secret(settings.service_secret),
-        signing_key=signing_key,
-        signers=signers,
-        hour=hour,
-        clock=clock,
-        source=RpcShareSource(audit_purge),
-        receives=True,
-    )
-    store = Store(
-        uri=settings.mongodb_uri,
-        client_pem=settings.mongodb_client_pem,
-        ca=settings.tls_ca,
-        database=PRINCIPALS[SERVICE].database,
-        service=SERVICE,
-        custody=custody,
-        clock=clock,
-    )
-    keys = PresentTokenKeys(custody, clock, hour)
-    codec = EventCodec(service=SERVICE, signing_key=signing_key, signers=signers, custody=custody)
-    bus = Bus(settings, codec, telemetry, health)
+    challenge = channel(settings.challenge_target, base.tls, server_name="challenge")
+    pseudonym = channel(settings.pseudonym_target, base.tls, server_name="pseudonym")
+    keys = PresentTokenKeys(base.custody, clock, hour)
+    bus = Bus(settings, base.codec, base.telemetry, base.health)
     registrations = (
         FileRegistrations(settings.clients_file)
         if settings.clients_file
@@ -88,7 +57,7 @@ def build(settings: GatewaySettings) -> list[Part]:
     logins = StoredLogins(store.collection("logins"), hour=hour, instance=settings.instance)
     challenges = ChallengePeer(challenge)
     waiting = WaitingBrowsers()
-    facts = CountedFacts(PublishedFacts(bus, waiting), telemetry)
+    facts = CountedFacts(PublishedFacts(bus, waiting), base.telemetry)
     verdicts = Verdicts(logins, challenges, facts, clock, hour)
     Events(verdicts, waiting, logins.forget).subscribe(bus)
     sweeper = Sweeper(logins, challenges, facts, verdicts, clock, hour)
@@ -143,7 +112,7 @@ def build(settings: GatewaySettings) -> list[Part]:
         id_tokens=read_id_token_keys(settings.id_token_keys),
     )
     public = HttpServer(
-        application(parts, RequestMetrics(telemetry)),
+        application(parts, RequestMetrics(base.telemetry)),
         settings.public_host,
         settings.public_port,
         settings.public_tls_certificate,
@@ -151,12 +120,9 @@ def build(settings: GatewaySettings) -> list[Part]:
         name="oidc",
     )
     return [
-        ManagementServer(settings.management_host, settings.management_port, telemetry, health),
-        audit_purge,
+        *base.first_parts,
         challenge,
         pseudonym,
-        custody,
-        Task("readiness", partial(follow_keys, lambda: custody.ready, health)),
         store,
         clients,
         assertion_keys,

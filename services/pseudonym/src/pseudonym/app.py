@@ -2,19 +2,12 @@
 
 from functools import partial
 
-from kit.clock import SystemClock
-from kit.crypto import load_signing_key
-from kit.custody import Custody
-from kit.custody_client import RpcShareSource
-from kit.events import EventCodec
-from kit.management import Health, ManagementServer, follow_keys
-from kit.rpc import TlsFiles, channel, serve
-from kit.runtime import Part, Task, run
-from kit.settings import parse_or_exit, read_secret, read_signers
-from kit.store import Store
-from kit.telemetry import Telemetry
+from kit.foundation import lay
+from kit.rpc import serve
+from kit.runtime import Part, run
+from kit.settings import parse_or_exit
 from shirushi.pseudonym.v1.pseudonym_pb2_grpc import add_PseudonymServiceServicer_to_server
-from shirushi.rights import PRINCIPALS, RPC_CALLERS
+from shirushi.rights import RPC_CALLERS
 
 from kit import log
 from pseudonym.domain.pairwise_sub import PairwiseKeys
@@ -29,55 +22,21 @@ SERVICE = "pseudonym"
 
 def build(settings: Settings, keys: PairwiseKeys) -> list[Part]:
     """Makes the parts; nothing is connected before they start."""
-    clock = SystemClock()
-    tls = TlsFiles.of(settings)
-    telemetry = Telemetry(SERVICE, settings.otlp_endpoint, ratio=settings.trace_ratio)
-    health = Health()
-    signing_key = load_signing_key(settings.signing_key)
-    signers = read_signers(settings.signers)
-
-    audit_purge = channel(settings.audit_purge_target, tls, server_name="audit-purge")
-    custody = Custody(
-        service=SERVICE,
-        secret=read_secret(settings.service_secret),
-        signing_key=signing_key,
-        signers=signers,
-        hour=settings.hour,
-        clock=clock,
-        source=RpcShareSource(audit_purge),
-        receives=True,
-    )
-    store = Store(
-        uri=settings.mongodb_uri,
-        client_pem=settings.mongodb_client_pem,
-        ca=settings.tls_ca,
-        database=PRINCIPALS[SERVICE].database,
-        service=SERVICE,
-        custody=custody,
-        clock=clock,
-    )
-    codec = EventCodec(service=SERVICE, signing_key=signing_key, signers=signers, custody=custody)
+    base = lay(settings, SERVICE)
     service = PseudonymService(
         keys=keys,
-        subjects=SealedSubjects(codec),
-        sectors=StoredFirstSectors(store.collection(COLLECTION), custody=custody, hour=settings.hour),
-        metrics=Metrics(telemetry),
+        subjects=SealedSubjects(base.codec),
+        sectors=StoredFirstSectors(base.store.collection(COLLECTION), custody=base.custody, hour=base.hour),
+        metrics=Metrics(base.telemetry),
     )
     rpc = serve(
         settings.rpc_host,
         settings.rpc_port,
-        tls,
+        base.tls,
         [partial(add_PseudonymServiceServicer_to_server, service)],
         RPC_CALLERS,
     )
-    return [
-        ManagementServer(settings.management_host, settings.management_port, telemetry, health),
-        audit_purge,
-        custody,
-        Task("readiness", partial(follow_keys, lambda: custody.ready, health)),
-        store,
-        rpc,
-    ]
+    return [*base.first_parts, base.store, rpc]
 
 
 def main() -> None:

@@ -5,19 +5,10 @@ from functools import partial
 
 from cryptography import x509
 from kit.bus import Bus
-from kit.clock import SystemClock
-from kit.crypto import load_signing_key
-from kit.custody import Custody
-from kit.custody_client import RpcShareSource
-from kit.events import EventCodec
-from kit.management import Health, ManagementServer, follow_keys
-from kit.rpc import TlsFiles, channel
+from kit.foundation import lay
 from kit.runtime import Part, Task, run
-from kit.settings import parse_or_exit, read_secret, read_signers
-from kit.store import Store
-from kit.telemetry import Telemetry
+from kit.settings import parse_or_exit, read_secret
 from shirushi.challenge.v1.events_pb2 import ChallengeAnswered
-from shirushi.rights import PRINCIPALS
 
 from kit import log
 from verifier.domain.policies import profiles
@@ -37,34 +28,10 @@ SERVICE = "verifier"
 
 def build(settings: Settings, rules: Rules) -> list[Part]:
     """Makes the parts; nothing is connected before they start."""
-    clock, hour = SystemClock(), settings.hour
-    tls = TlsFiles.of(settings)
-    telemetry = Telemetry(SERVICE, settings.otlp_endpoint, ratio=settings.trace_ratio)
-    metrics, health = Metrics(telemetry), Health()
-    signing_key, signers = load_signing_key(settings.signing_key), read_signers(settings.signers)
-
-    audit_purge = channel(settings.audit_purge_target, tls, server_name="audit-purge")
-    custody = Custody(
-        service=SERVICE,
-        secret=read_secret(settings.service_secret),
-        signing_key=signing_key,
-        signers=signers,
-        hour=hour,
-        clock=clock,
-        source=RpcShareSource(audit_purge),
-        receives=True,
-    )
-    store = Store(
-        uri=settings.mongodb_uri,
-        client_pem=settings.mongodb_client_pem,
-        ca=settings.tls_ca,
-        database=PRINCIPALS[SERVICE].database,
-        service=SERVICE,
-        custody=custody,
-        clock=clock,
-    )
-    codec = EventCodec(service=SERVICE, signing_key=signing_key, signers=signers, custody=custody)
-    bus = Bus(settings, codec, telemetry, health)
+    base = lay(settings, SERVICE)
+    clock, hour, health = base.clock, base.hour, base.health
+    metrics = Metrics(base.telemetry)
+    bus = Bus(settings, base.codec, base.telemetry, health)
     ocsp = OcspClient(
         responders=settings.responders,
         freshness=settings.freshness,
@@ -73,15 +40,15 @@ def build(settings: Settings, rules: Rules) -> list[Part]:
         seconds=settings.ocsp_seconds,
     )
     examination = Examination(
-        keys=custody,
-        codec=codec,
+        keys=base.custody,
+        codec=base.codec,
         rules=rules,
         source=ocsp,
         handles=SubjectHandles(read_secret(settings.handle_key), test_mode=settings.test_mode),
         clock=clock,
         hour=hour,
     )
-    parked = ParkedChecks(store.collection(COLLECTION), clock=clock, hour=hour, owner=settings.instance)
+    parked = ParkedChecks(base.store.collection(COLLECTION), clock=clock, hour=hour, owner=settings.instance)
     verdicts = Verdicts(bus, metrics)
     handler = ChallengeAnsweredHandler(
         examination=examination,
@@ -90,18 +57,15 @@ def build(settings: Settings, rules: Rules) -> list[Part]:
         publisher=bus,
         clock=clock,
         metrics=metrics,
-        telemetry=telemetry,
+        telemetry=base.telemetry,
     )
     bus.subscribe(ChallengeAnswered, handler)
     retries = Retries(
         parked=parked, examination=examination, verdicts=verdicts, hour=hour, health=health, metrics=metrics
     )
     return [
-        ManagementServer(settings.management_host, settings.management_port, telemetry, health),
-        audit_purge,
-        custody,
-        Task("readiness", partial(follow_keys, lambda: custody.ready, health)),
-        store,
+        *base.first_parts,
+        base.store,
         ocsp,
         bus,
         # After the bus, since it publishes.

@@ -1,19 +1,18 @@
 """The outermost layer of the app API: every path, every bound and every error of it is decided here."""
 
-import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from http import HTTPStatus
-from typing import Protocol
 
+from kit.edge import Edge, Watch
 from kit.errors import ShirushiError
 from kit.http import BodyLimit, SecurityHeaders
 from kit.log import get_logger
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route, Router
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from challenge.domain.dispatch import Dispatch
 from challenge.problems import EdgeProblem, internal, problem
@@ -26,14 +25,6 @@ from challenge.web.resolve import resolve
 from challenge.web.status import status
 
 Handler = Callable[[Request], Awaitable[Response]]
-
-
-class Watch(Protocol):
-    """Counts answered requests by route (its name, never the path) and status."""
-
-    def __call__(self, route: str, status: int, seconds: float) -> None:
-        """Count one."""
-        ...
 
 
 def app_api(dispatch: Dispatch, *, forwarded_hops: int, watch: Watch) -> ASGIApp:
@@ -56,9 +47,7 @@ def app_api(dispatch: Dispatch, *, forwarded_hops: int, watch: Watch) -> ASGIApp
         _route("GET", "/v1/openapi.yaml", "openapi", openapi),
         _route("GET", "/v1/info", "info", info),
     ]
-    names = {id(route.endpoint): route.name for route in routes}
-    edge = _Edge(Router(routes, redirect_slashes=False), names, watch)
-    return SecurityHeaders(edge)
+    return SecurityHeaders(Edge(routes, _response_of, watch))
 
 
 def _route(method: str, path: str, name: str, handler: Handler, max_bytes: int = MAX_BODY_BYTES) -> Route:
@@ -72,38 +61,7 @@ def _route(method: str, path: str, name: str, handler: Handler, max_bytes: int =
     return Route(path, limited, methods=[method], name=name)
 
 
-class _Edge:
-    def __init__(self, router: Router, names: dict[int, str], watch: Watch) -> None:
-        self._router = router
-        self._names = names
-        self._watch = watch
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return  # no lifespan, no websockets
-        began = time.perf_counter()
-        status = 0
-
-        async def watched(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        # The router raises for unknown paths and methods only where it believes an application to be around it.
-        scope["app"] = self
-        try:
-            await self._router(scope, receive, watched)
-        except Exception as error:
-            if status:
-                raise  # the answer has begun: the server can only cut it
-            await _response_of(error)(scope, receive, watched)
-        if status:
-            route = self._names.get(id(scope.get("endpoint")), "none")
-            self._watch(route, status, time.perf_counter() - began)
-
-
-def _response_of(error: Exception) -> Response:
+def _response_of(error: Exception, _: Scope) -> Response:
     if isinstance(error, HTTPException):
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             return problem(EdgeProblem("method_not_allowed", "see the allow header", dict(error.headers or {})))

@@ -1,23 +1,19 @@
 """The outermost layer of the public surface: every path, every bound, and an answer in the right kind for every error."""
 
-import time
-from collections.abc import Callable
-
+from kit.edge import Edge, Watch
 from kit.http import BodyLimit, SecurityHeaders
 from kit.log import get_logger
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route, Router
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.pages import MARK, SCRIPT, STYLE, error_page
 from gateway.problems import json_response
 from gateway.web import authorize, cancel, code, discovery, follow, login_page, qr, token, userinfo, wait, way_back
 from gateway.web.asking import language
 from gateway.web.parts import BASE, OIDC, Parts
-
-Watch = Callable[[str, int, float], None]
 
 MAX_BODY_BYTES = 16 * 1024
 _STATIC_HEADERS = {"cache-control": "public, max-age=31536000, immutable"}
@@ -62,41 +58,9 @@ def application(parts: Parts, watch: Watch) -> ASGIApp:
         if route.methods is not None and route.name not in _SAFE:
             route.methods.discard("HEAD")
     limited = BodyLimit(
-        _Routes(routes, watch), MAX_BODY_BYTES, too_large=_refused(_TOO_LARGE), too_slow=_refused(_TOO_SLOW)
+        Edge(routes, _answer_to, watch), MAX_BODY_BYTES, too_large=_refused(_TOO_LARGE), too_slow=_refused(_TOO_SLOW)
     )
     return SecurityHeaders(limited)
-
-
-class _Routes:
-    """Finds the route, times it, and turns what it raises into an answer."""
-
-    def __init__(self, routes: list[Route], watch: Watch) -> None:
-        self._router = Router(routes, redirect_slashes=False)
-        self._watch = watch
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return  # no lifespan, no websockets
-        began = time.perf_counter()
-        status = 0
-
-        async def watched(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        # The router raises for unknown paths and methods only where it believes an application to be around it.
-        scope["app"] = self
-        try:
-            await self._router(scope, receive, watched)
-        except Exception as error:
-            if status:
-                raise  # the answer has begun: the server can only cut it
-            await _answer_to(error, scope)(scope, receive, watched)
-        if status:
-            found = scope.get("route")
-            self._watch(found.name if isinstance(found, Route) else "none", status, time.perf_counter() - began)
 
 
 def _answer_to(error: Exception, scope: Scope) -> Response:
