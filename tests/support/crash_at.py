@@ -48,7 +48,7 @@ def install(crash: Crash) -> None:
     def type_name(type_: int) -> str:
         return bus.EventType.Name(type_).removeprefix("EVENT_TYPE_")
 
-    Bus.publish = _around(crash, "publish", Bus.publish, lambda _self, type_, *_: type_name(type_))
+    Bus.publish = _around(crash, "publish", Bus.publish, lambda _self, type_, *_, **__: type_name(type_))
     SealedCollection.insert = _around(
         crash, "insert", SealedCollection.insert, lambda self, *_, **__: self._collection.name
     )

@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from kit.errors import ShirushiError
 from kit.settings import parse_or_exit
 from pymongo import AsyncMongoClient
-from pymongo.errors import PyMongoError
 from shirushi.rights import PRINCIPALS
 
 from gateway.clients import FileRegistrations, MongoRegistrations
-from gateway.domain.client import RegistrationError
+from gateway.domain.client import RegistrationError, client_from
 from gateway.settings import GatewaySettings
 
 
@@ -30,9 +30,9 @@ def clients(argv: list[str]) -> None:
     settings = parse_or_exit(GatewaySettings, [])
     try:
         raise SystemExit(asyncio.run(_run(settings, arguments)))
-    except PyMongoError as error:
-        sys.stderr.write(f"MongoDB does not answer ({type(error).__name__})\n")
-        raise SystemExit(1) from None
+    except ShirushiError as error:
+        sys.stderr.write(f"{error.public_text}\n")
+    raise SystemExit(1)
 
 
 async def _run(settings: GatewaySettings, arguments: argparse.Namespace) -> int:
@@ -63,11 +63,22 @@ async def _run(settings: GatewaySettings, arguments: argparse.Namespace) -> int:
 
 
 async def _add(registry: MongoRegistrations, file: Path) -> int:
-    for registration in await FileRegistrations(file).read():
-        try:
-            client = await registry.add(registration)
-        except RegistrationError as error:
-            sys.stderr.write(f"refused: {error}\n")
-            return 1
+    registrations = await FileRegistrations(file).read()
+    refused = [error for registration in registrations if (error := _refusal(registration)) is not None]
+    for error in refused:
+        sys.stderr.write(f"refused: {error}\n")
+    if refused:
+        sys.stderr.write("nothing was registered\n")
+        return 1
+    for registration in registrations:
+        client = await registry.add(registration)
         sys.stdout.write(f"registered {client.client_id}\n")
     return 0
+
+
+def _refusal(registration: dict[str, Any]) -> RegistrationError | None:
+    try:
+        client_from(registration)
+    except RegistrationError as error:
+        return error
+    return None

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import yaml
-from kit.errors import Unavailable
+from kit.errors import ShirushiError, Unavailable
 from kit.log import get_logger
+from kit.store.collection import unavailable_on_failure
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import PyMongoError
 
 from gateway.domain.client import Client, RegistrationError, client_from
 
@@ -60,19 +60,19 @@ class MongoRegistrations:
     def __init__(self, collection: AsyncCollection[dict[str, Any]]) -> None:
         self._collection = collection
 
+    @unavailable_on_failure
     async def read(self) -> list[dict[str, Any]]:
-        """Reads all registrations."""
-        try:
-            return [document async for document in self._collection.find({}, {"_id": 0})]
-        except PyMongoError as error:
-            raise Unavailable("the database does not answer", reason="database_unavailable") from error
+        """Reads all registrations; raises Unavailable, or PERMISSION_DENIED where the principal is another's."""
+        return [document async for document in self._collection.find({}, {"_id": 0})]
 
+    @unavailable_on_failure
     async def add(self, registration: dict[str, Any]) -> Client:
         """Checks and stores a registration, in place of an earlier one of the same client."""
         client = client_from(registration)
         await self._collection.replace_one({"_id": client.client_id}, dict(registration), upsert=True)
         return client
 
+    @unavailable_on_failure
     async def remove(self, client_id: str) -> bool:
         """Removes a registration; False when there was none."""
         return (await self._collection.delete_one({"_id": client_id})).deleted_count == 1
@@ -124,5 +124,5 @@ class ClientRegistry:
             await asyncio.sleep(REFRESH_SECONDS)
             try:
                 await self.refresh()
-            except Unavailable as error:
+            except ShirushiError as error:
                 _log.warning("clients_refresh_failed", reason=error.reason)
