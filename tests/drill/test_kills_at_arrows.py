@@ -40,7 +40,9 @@ ARROWS = [
     ("pseudonym-0", "after-insert:first_sectors"),
     ("gateway-0", "before-replace:collected"),
     ("gateway-0", "after-replace:collected"),
-    # §3.8: the conclusion is stored, published, recorded.
+    # §3.8: the code is spent and answered, the conclusion published and recorded.
+    ("gateway-0", "before-replace:redeemed"),
+    ("gateway-0", "after-replace:redeemed"),
     ("gateway-0", "before-publish:LOGIN_CONCLUDED"),
     ("gateway-0", "after-publish:LOGIN_CONCLUDED"),
     ("audit-purge-0", "after-open:LOGIN_REQUESTED"),

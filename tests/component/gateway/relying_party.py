@@ -98,12 +98,12 @@ class RelyingParty:
             changes,
         )
 
-    async def post_token(self, form) -> httpx.Response:
-        async with self.gateway.http() as http:
+    async def post_token(self, form, replica=0) -> httpx.Response:
+        async with self.gateway.http(replica) as http:
             return await http.post(f"{OIDC}/token", data=form)
 
-    async def redeem(self, code, /, **changes) -> httpx.Response:
-        return await self.post_token(self.token_form(code, **changes))
+    async def redeem(self, code, /, *, replica=0, **changes) -> httpx.Response:
+        return await self.post_token(self.token_form(code, **changes), replica)
 
     async def userinfo(self, access_token) -> httpx.Response:
         async with self.gateway.http() as http:

@@ -115,7 +115,7 @@ class Gateway:
                 sector_key=b"S" * 32,
                 issuer=ISSUER,
             ),
-            redeemer=Redeemer(**shared, facts=facts),
+            redeemer=Redeemer(**shared, facts=facts, wait=self.pause),
             verdicts=verdicts,
             waiting=waiting,
             assertion_keys=AssertionKeys(),
@@ -133,6 +133,11 @@ class Gateway:
         """A browser or back channel of its own: cookies are kept, redirects are not followed."""
         transport = httpx.ASGITransport(self.replicas[replica][1], client=("192.0.2.7", 4711))
         return httpx.AsyncClient(transport=transport, base_url=ORIGIN, **options)
+
+    async def pause(self, seconds):
+        """Waits as the product does, on this test's clock."""
+        self.clock.advance(seconds)
+        await asyncio.sleep(0)
 
     async def advance(self, seconds):
         """Lets time pass, for keys too."""

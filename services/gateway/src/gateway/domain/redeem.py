@@ -1,7 +1,11 @@
-"""The relying party redeems a code for tokens, once (RFC 6749 §4.1.3, OpenID Connect Core §3.1.3)."""
+"""The relying party redeems a code for tokens, once (RFC 6749 §4.1.3, OpenID Connect Core §3.1.3).
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+Once means one answer: where the process that spent a code died before its answer, the same client may ask again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -10,6 +14,7 @@ from kit.custody import KeyGone
 from kit.hour import Hour
 from shirushi.gateway.v1 import events_pb2 as pb
 
+from gateway.domain.answered import Answered
 from gateway.domain.claims import userinfo_claims
 from gateway.domain.errors import OAuthError
 from gateway.domain.login import Collected, Login, State, digest, same_secret
@@ -21,6 +26,9 @@ from gateway.domain.verdicts import RETRY_MINUTES
 CODE_MINUTES = 1
 ACCESS_MINUTES = 5
 _ATTEMPTS = 4
+# An answer leaves within milliseconds and its announcement is stored a tenth of a second later; not scaled by the hour.
+ANSWER_SECONDS = 1.5
+_LOOK_AGAIN_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,8 @@ class Redeemer:
     clock: Clock
     hour: Hour
     random: Callable[[int], bytes]
+    answered: Answered = field(default_factory=Answered)
+    wait: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def redeem(self, client_id: str, form: Mapping[str, str]) -> Redeemed:
         """Spends a code, even when something else about the request is wrong, and returns what it is worth.
@@ -69,11 +79,36 @@ class Redeemer:
             if stored.login.client_id != client_id:
                 # Not spent: otherwise whoever saw a code could spoil it.
                 raise _invalid_grant("code is not for this client")
+            stored, collected = await self._settled(token, stored, collected)
             try:
-                return await self._redeem(stored, collected, form)
+                redeemed = await self._redeem(stored, collected, form)
             except Changed:
                 fresh = True
+                continue
+            self.answered.note(stored.login_id)
+            return redeemed
         raise _invalid_grant("code is not valid")
+
+    async def _settled(self, token: OpenedToken, stored: Stored, collected: Collected) -> tuple[Stored, Collected]:
+        """Waits, where a code was spent a moment ago, until it is clear whether its tokens left.
+
+        Who spends a code announces the conclusion right after its answer; where that stays away it died in between.
+        """
+        while self._may_be_unanswered(stored) and self.clock.now() < stored.login.concluded_at + ANSWER_SECONDS:
+            await self.wait(_LOOK_AGAIN_SECONDS)
+            stored, collected = await self._login_of(token, fresh=True)
+        return stored, collected
+
+    def _may_be_unanswered(self, stored: Stored) -> bool:
+        login = stored.login
+        return (
+            stored.state is State.REDEEMED
+            and not login.announced
+            and not login.killed
+            and stored.login_id not in self.answered
+            # From then on the sweeper announces it, for whoever died.
+            and self.clock.now() < login.concluded_at + self.hour.minutes(RETRY_MINUTES)
+        )
 
     async def userinfo(self, access_token: str) -> dict[str, Any]:
         """Returns the claims that an access token is good for; raises OAuthError invalid_token."""
@@ -118,11 +153,12 @@ class Redeemer:
 
     async def _redeem(self, stored: Stored, collected: Collected, form: Mapping[str, str]) -> Redeemed:
         login = stored.login
-        if stored.state is State.REDEEMED:
+        again = self._may_be_unanswered(stored)
+        if stored.state is State.REDEEMED and not again:
             # RFC 6749 §4.1.2: a code used twice was stolen once, so what it gave is taken back.
             await self._kill(stored)
             raise _invalid_grant("code was used before")
-        if stored.state is not State.COLLECTED:
+        if stored.state is not State.COLLECTED and not again:
             raise _invalid_grant("code is not valid")
         now = self.clock.now()
         if now > collected.collected_at + self.hour.minutes(CODE_MINUTES):
@@ -138,7 +174,13 @@ class Redeemer:
             raise
         secret = self.random(SECRET_BYTES)
         ends = min(now + self.hour.minutes(ACCESS_MINUTES), self.hour.credential_deadline(stored.epoch))
-        redeemed = msgspec.structs.replace(login, access_digest=digest(secret), access_until=ends, concluded_at=now)
+        redeemed = msgspec.structs.replace(
+            login,
+            access_digest=digest(secret),
+            access_until=ends,
+            # Of a redemption that was never answered the first moment counts: nobody prolongs it by asking again.
+            concluded_at=login.concluded_at if again else now,
+        )
         # Due at once more: the sweeper publishes the conclusion if this process dies before it has.
         due_at = now + self.hour.minutes(RETRY_MINUTES)
         changed = await self.logins.change(stored, State.REDEEMED, redeemed, due_at=due_at, expires_at=ends)
