@@ -121,8 +121,9 @@ async def bench(addresses, options):
         def login():
             return driver.log_in(next(people), BENCH, options.transport)
 
-        # Caches, key shares and connections are made by the first logins; they are measured by nobody.
-        await measure(Level("warm-up", 4), run, lambda level: closed_loop(login, level, options.seconds / 2))
+        # Caches, key shares and connections are made by the first logins, and the broker's Java compiles what is used
+        # much; nobody measures them.
+        await measure(Level("warm-up", 16), run, lambda level: closed_loop(login, level, options.warm_up))
         for concurrency in options.levels:
             level = Level(f"{concurrency} at a time", concurrency)
             await measure(level, run, lambda level: closed_loop(login, level, options.seconds))
@@ -146,6 +147,7 @@ def main():
         "--levels", type=lambda text: [int(part) for part in text.split(",")], default=[1, 2, 4, 8, 16, 32]
     )
     parser.add_argument("--seconds", type=float, default=8.0, help="of each level")
+    parser.add_argument("--warm-up", type=float, default=30.0, help="seconds before the first level")
     parser.add_argument("--people", type=int, default=500)
     parser.add_argument("--transport", choices=["app_link", "qr"], default="app_link")
     parser.add_argument("--no-write", action="store_true", help="print only")

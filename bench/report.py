@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from bench.calibration import calibration
 from bench.processes import SERVICES, STORES, kind, machine
 
 BEGIN, END = "<!-- measured by bench/load.py: begin -->", "<!-- measured by bench/load.py: end -->"
@@ -72,7 +73,7 @@ def memory(idle, background, levels):
 
 def tables(idle, background, levels, options):
     best, costs = cost(levels)
-    facts = "; ".join(f"{name}: {value}" for name, value in machine().items())
+    facts = "; ".join(f"{name}: {value}" for name, value in (machine() | calibration()).items())
     return f"""Measured {datetime.now(UTC):%Y-%m-%d} on one machine that runs everything, load generator included. {facts}.
 Transport {options.transport}, {options.people} people in turn, {options.seconds:g} s a level; three figures are p50 / p95 / p99.
 Each login is: authorization request, login page, claim, answer, return, code, token with private_key_jwt, userinfo.
