@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from kit.hour import Hour
 
 from sandbox import environment, kafka, kafka_rights, mongo, pki
 from sandbox.environment import Servers
+from sandbox.external import External
 from sandbox.instances import Instance, Plan
 from sandbox.kafka import Kafka
 from sandbox.mongo import Mongo
@@ -164,7 +164,8 @@ class Supervisor:
 
     async def _prepare_servers(self, keys: Pki) -> Servers:
         """Decide whose Kafka and MongoDB are used, and make ready to start those that are ours."""
-        bootstrap, uri = os.environ.get("KAFKA_BOOTSTRAP"), os.environ.get("MONGODB_URI")
+        external = External()
+        bootstrap, uri = external.kafka_bootstrap, external.mongodb_uri
         wanted = [] if bootstrap else [("kafka", self.ports.kafka), ("kafka_controller", self.ports.kafka_controller)]
         wanted += [] if uri else [("mongodb", self.ports.mongodb)]
         check_free(wanted)
@@ -178,9 +179,8 @@ class Supervisor:
             self._kafka = Kafka(root / "kafka", run, log, keys, self.ports.kafka, self.ports.kafka_controller)
             await asyncio.to_thread(self._kafka.prepare, self.report)
             bootstrap = self._kafka.bootstrap
-        kafka_tls = os.environ.get("KAFKA_TLS", "true").lower() not in ("0", "false", "no")
         mongodb_tls = parse_qs(urlsplit(uri).query).get("tls") == ["true"]
-        return Servers(bootstrap, uri, kafka_tls, mongodb_tls)
+        return Servers(bootstrap, uri, external.kafka_tls, mongodb_tls)
 
     def _prepare_helpers(self, plan: Plan) -> Path:
         """Addresses, the test authority and the relying parties' keys. Returns the gateway's client registry."""
