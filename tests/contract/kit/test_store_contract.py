@@ -141,8 +141,9 @@ async def test_of_writes_that_share_a_command_each_learns_its_own_outcome(bench:
     new = [bench.id() if n % 2 else id_ for n, id_ in enumerate(ids)]
     changes = [bench.collection.replace(document, state="shut", content=b"three") for document in first]
     inserts = [bench.collection.insert(id_, bench.epoch, bench.later(), "new", b"four") for id_ in new]
-    outcomes = await asyncio.gather(*changes, *inserts, return_exceptions=True)
-    for n, (changed, inserted) in enumerate(zip(outcomes[:12], outcomes[12:], strict=True)):
+    all_changed = await asyncio.gather(*changes, return_exceptions=True)
+    all_inserted = await asyncio.gather(*inserts, return_exceptions=True)
+    for n, (changed, inserted) in enumerate(zip(all_changed, all_inserted, strict=True)):
         assert isinstance(changed, Conflict) is (n % 3 != 2)
         taken = new[n] == ids[n] and n % 3 != 1
         assert isinstance(inserted, AlreadyExists) is taken

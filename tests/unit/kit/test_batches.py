@@ -58,6 +58,16 @@ async def test_what_comes_while_a_command_is_under_way_leaves_together(
     assert database.batches == [[1], [2, 3, 4]]
 
 
+async def test_in_traffic_a_write_waits_a_moment_for_company(database: Database, batches: Batches[int]) -> None:
+    database.open.set()
+    await batches.write(1)
+    writes = [asyncio.create_task(batches.write(2))]
+    await turns()
+    writes.append(asyncio.create_task(batches.write(3)))
+    await asyncio.gather(*writes)
+    assert database.batches == [[1], [2, 3]]
+
+
 async def test_a_patient_write_goes_with_the_next_that_is_not(database: Database, batches: Batches[int]) -> None:
     database.open.set()
     patient = asyncio.create_task(batches.write(1, patience=3600))

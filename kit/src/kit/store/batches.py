@@ -1,8 +1,8 @@
 """Sends writes of one collection together: while one command is on its way, what comes meanwhile is collected.
 
 A write alone costs the database four times and the client ten times as much as one among thirty-two, and a login has a
-dozen. Nobody waits for company: without traffic a write leaves at once, under load the next command takes all that has
-come. Only who says so (`patience`) waits for others to share a command with.
+dozen. Without traffic a write leaves at once; under load the next command takes all that has come, and waits some
+milliseconds for more. Only who says so (`patience`) waits longer for others to share a command with.
 """
 
 import asyncio
@@ -16,6 +16,9 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 # A command of this many documents of 64 KiB stays far below MongoDB's bound on a message.
 MOST_TOGETHER = 100
+# Commands that follow each other as closely as this mean that there is traffic; the next waits a moment for company.
+BUSY_SECONDS = 0.015
+GATHER_SECONDS = 0.004
 _DUPLICATE = 11000
 
 W = TypeVar("W")
@@ -54,6 +57,7 @@ class Batches(Generic[W]):
         self._waiting: list[tuple[W, asyncio.Future[None]]] = []
         self._sending: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._sent_at = float("-inf")
 
     async def write(self, write: W, *, patience: float = 0.0) -> None:
         """Returns when the write was carried out; raises what became of it otherwise.
@@ -79,8 +83,12 @@ class Batches(Generic[W]):
             self._sending = asyncio.get_running_loop().create_task(self._send_all())
 
     async def _send_all(self) -> None:
+        clock = asyncio.get_running_loop()
         try:
             while self._waiting:
+                if clock.time() - self._sent_at < BUSY_SECONDS:
+                    await asyncio.sleep(GATHER_SECONDS)
+                self._sent_at = clock.time()
                 batch, self._waiting = self._waiting[:MOST_TOGETHER], self._waiting[MOST_TOGETHER:]
                 try:
                     outcomes = await self._send([write for write, _ in batch])
