@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from pymongo import InsertOne, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
 
 # A command of this many documents of 64 KiB stays far below MongoDB's bound on a message.
 MOST_TOGETHER = 100
@@ -126,14 +126,7 @@ async def insert(collection: AsyncCollection[Fields], documents: Sequence[Fields
         except DuplicateKeyError as error:
             return [error]
         return [None]
-    outcomes: list[Exception | None] = [None] * len(documents)
-    try:
-        await collection.bulk_write([InsertOne(document) for document in documents], ordered=False)
-    except BulkWriteError as error:
-        for failed in _write_errors(error):
-            if failed["code"] != _DUPLICATE:
-                raise
-            outcomes[failed["index"]] = DuplicateKeyError("the id is taken")
+    _, outcomes = await _bulk(collection, [InsertOne(document) for document in documents])
     return outcomes
 
 
@@ -148,21 +141,34 @@ async def change(
     """
     if len(changes) == 1:
         applied = (await collection.update_one(changes[0].query, changes[0].change)).matched_count
+        outcomes: list[Exception | None] = [None]
     else:
-        commands = [UpdateOne(one.query, one.change) for one in changes]
-        applied = (await collection.bulk_write(commands, ordered=False)).matched_count
+        applied, outcomes = await _bulk(collection, [UpdateOne(one.query, one.change) for one in changes])
     if applied == len(changes):
-        return [None] * len(changes)
+        return outcomes
     boxes: dict[bytes, bytes] = {}
     async for found in collection.find({"_id": {"$in": [one.id for one in changes]}}, {"box": 1}):
         boxes[bytes(found["_id"])] = bytes(found["box"])
-    return [None if boxes.get(bytes(one.id)) == one.box else lost() for one in changes]
+    return [
+        None if boxes.get(bytes(one.id)) == one.box else outcome or lost()
+        for one, outcome in zip(changes, outcomes, strict=True)
+    ]
 
 
-def _write_errors(error: BulkWriteError) -> list[Fields]:
-    """Returns what failed of a bulk; raises the error itself where something else than single writes did."""
-    details = error.details or {}
-    if details.get("writeConcernErrors") or not details.get("writeErrors"):
-        raise error
-    errors: list[Fields] = details["writeErrors"]
-    return errors
+async def _bulk(
+    collection: AsyncCollection[Fields], writes: Sequence[InsertOne[Fields] | UpdateOne]
+) -> tuple[int, list[Exception | None]]:
+    """Sends writes that do not wait for each other; returns how many documents matched, and what failed of each write."""
+    outcomes: list[Exception | None] = [None] * len(writes)
+    try:
+        return (await collection.bulk_write(writes, ordered=False)).matched_count, outcomes
+    except BulkWriteError as error:
+        details = error.details or {}
+        if details.get("writeConcernErrors") or not details.get("writeErrors"):
+            # Nothing is known of any of them.
+            raise
+        for failed in details["writeErrors"]:
+            kind = DuplicateKeyError if failed["code"] == _DUPLICATE else OperationFailure
+            # Without the server's text, which may quote the document.
+            outcomes[failed["index"]] = kind("the write failed", failed["code"])
+        return int(details["nMatched"]), outcomes
