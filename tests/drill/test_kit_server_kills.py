@@ -16,7 +16,6 @@ from kit.telemetry import Telemetry
 from kit.testing.fake_custody import FakeDeployment
 from shirushi.bus.v1 import envelope_pb2 as envelopes
 from shirushi.gateway.v1.events_pb2 import LoginRequested
-from shirushi.rights import PRINCIPALS
 
 from tests.support.servers import RealServers
 
@@ -76,15 +75,7 @@ async def test_what_mongod_acknowledged_is_there_although_it_was_killed(real_ser
     deployment = await FakeDeployment(clock=SystemClock()).start()
     epoch = deployment.hour.epoch_of(deployment.clock.now())
     settings = real_servers.settings(ServiceSettings, "gateway")
-    store = Store(
-        uri=settings.mongodb_uri,
-        client_pem=settings.mongodb_client_pem,
-        ca=settings.tls_ca,
-        database=PRINCIPALS["gateway"].database,
-        service="gateway",
-        custody=deployment.custodies["gateway"],
-        clock=deployment.clock,
-    )
+    store = Store.of(settings, "gateway", deployment.custodies["gateway"], deployment.clock)
     collection = store.collection("killed")
     await store.start()
     acknowledged: list[bytes] = []

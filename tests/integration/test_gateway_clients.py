@@ -13,7 +13,6 @@ from kit.clock import SystemClock
 from kit.store import Store
 from kit.testing.fake_custody import FakeDeployment
 from sandbox.ports import free_ports
-from shirushi.rights import PRINCIPALS
 
 pytestmark = pytest.mark.real
 
@@ -101,15 +100,7 @@ async def test_the_gateway_serves_what_the_command_registered(run, real_servers)
     secret = str(real_servers.pki.service_secret("gateway"))
     settings = real_servers.settings(GatewaySettings, "gateway", sector_secret=secret, id_token_keys=secret)
     deployment = await FakeDeployment(clock=SystemClock()).start()
-    store = Store(
-        uri=settings.mongodb_uri,
-        client_pem=settings.mongodb_client_pem,
-        ca=settings.tls_ca,
-        database=PRINCIPALS["gateway"].database,
-        service="gateway",
-        custody=deployment.custodies["gateway"],
-        clock=deployment.clock,
-    )
+    store = Store.of(settings, "gateway", deployment.custodies["gateway"], deployment.clock)
     await store.start()
     registry = ClientRegistry(MongoRegistrations(store.connect()["clients"]))
     try:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from shirushi.rights import PRINCIPALS
 
 from kit.clock import Clock, SystemClock
 from kit.crypto import load_signing_key
@@ -84,15 +83,7 @@ def lay(
         source=source,
         receives=receives,
     )
-    store = Store(
-        uri=settings.mongodb_uri,
-        client_pem=settings.mongodb_client_pem,
-        ca=settings.tls_ca,
-        database=PRINCIPALS[service].database,
-        service=service,
-        custody=custody,
-        clock=clock,
-    )
+    store = Store.of(settings, service, custody, clock)
     return Foundation(
         clock=clock,
         hour=hour,

@@ -16,7 +16,6 @@ from kit.store import AlreadyExists, Collection, Conflict, Store
 from kit.store.document import Altered
 from kit.testing.fake_custody import FakeDeployment
 from kit.testing.fake_store import FakeStore
-from shirushi.rights import PRINCIPALS
 
 from tests.support.servers import RealServers
 
@@ -67,15 +66,7 @@ async def bench(servers: RealServers | None) -> AsyncIterator[Bench]:
         yield Bench(fake.collection("things"), clock, deployment, fake)
         return
     settings = servers.settings(ServiceSettings, SERVICE)
-    store = Store(
-        uri=settings.mongodb_uri,
-        client_pem=settings.mongodb_client_pem,
-        ca=settings.tls_ca,
-        database=PRINCIPALS[SERVICE].database,
-        service=SERVICE,
-        custody=custody,
-        clock=clock,
-    )
+    store = Store.of(settings, SERVICE, custody, clock)
     collection = store.collection("things")
     await store.connect()["things"].delete_many({})
     await store.start()

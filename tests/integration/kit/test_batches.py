@@ -10,7 +10,6 @@ from kit.store import Conflict, Store, batches
 from kit.store.batches import Change
 from kit.testing.fake_custody import FakeDeployment
 from pymongo.errors import DuplicateKeyError, OperationFailure
-from shirushi.rights import PRINCIPALS
 
 pytestmark = pytest.mark.real
 
@@ -19,15 +18,7 @@ pytestmark = pytest.mark.real
 async def things(real_servers):
     deployment = await FakeDeployment(clock=SystemClock()).start()
     settings = real_servers.settings(ServiceSettings, "gateway")
-    store = Store(
-        uri=settings.mongodb_uri,
-        client_pem=settings.mongodb_client_pem,
-        ca=settings.tls_ca,
-        database=PRINCIPALS["gateway"].database,
-        service="gateway",
-        custody=deployment.custodies["gateway"],
-        clock=deployment.clock,
-    )
+    store = Store.of(settings, "gateway", deployment.custodies["gateway"], deployment.clock)
     await store.start()
     collection = store.connect()["batched"]
     yield collection

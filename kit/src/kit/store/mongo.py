@@ -2,16 +2,18 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
+from shirushi.rights import PRINCIPALS
 
 from kit.clock import Clock
 from kit.custody import Custody
 from kit.errors import ShirushiError, Unavailable
 from kit.log import get_logger
+from kit.settings import ServiceSettings
 from kit.store.collection import SealedCollection
 from kit.tls import FileWatch
 
@@ -62,6 +64,19 @@ class Store:
         self._collections: dict[str, SealedCollection] = {}
         self._loops: list[asyncio.Task[None]] = []
         self._renewed = None if client_pem is None else FileWatch(client_pem)
+
+    @classmethod
+    def of(cls, settings: ServiceSettings, service: str, custody: Custody, clock: Clock) -> Self:
+        """Makes the store of a service, in the database that the rights table gives it."""
+        return cls(
+            uri=settings.mongodb_uri,
+            client_pem=settings.mongodb_client_pem,
+            ca=settings.tls_ca,
+            database=PRINCIPALS[service].database,
+            service=service,
+            custody=custody,
+            clock=clock,
+        )
 
     def connect(self) -> AsyncDatabase[dict[str, Any]]:
         """Returns the database; the connection itself is made at first use."""

@@ -1,9 +1,9 @@
 """Publishes what happened to a challenge as facts on the bus."""
 
 import asyncio
-from typing import Protocol
 
 from google.protobuf.message import Message
+from kit.bus import Publisher
 from kit.custody import KeyGone
 from kit.errors import Unavailable
 from kit.log import get_logger
@@ -36,22 +36,12 @@ _REASONS = {
 }
 
 
-class Bus(Protocol):
-    """What is used of kit's bus, or of its in-memory double."""
-
-    async def publish(
-        self, type_: int, login_id: bytes, epoch: int, message: Message, *, patience: float = 0.0
-    ) -> None:
-        """Seal, sign and send; return when the bus has it."""
-        ...
-
-
 class BusFacts:
     """The `Facts` port over the bus; also a runtime part, which lets background publishing end."""
 
     name = "facts"
 
-    def __init__(self, bus_: Bus) -> None:
+    def __init__(self, bus_: Publisher) -> None:
         self._bus = bus_
         self._background: set[asyncio.Task[None]] = set()
 
