@@ -23,7 +23,7 @@ run: setup ## Start everything on this machine until Ctrl-C (ARGS="--replicas 2 
 	@$(BIN)/shirushi up $(ARGS)
 
 .PHONY: down
-down: ## Stop everything that `make run` started
+down: setup ## Stop everything that `make run` started
 	@$(BIN)/shirushi down
 
 .PHONY: test
@@ -64,7 +64,7 @@ proto: setup ## Generate code from proto/
 	@$(BIN)/python tools/protos.py
 
 .PHONY: proto-check
-proto-check: ## Lint the wire contracts, refuse breaking changes, fail when generated code is stale
+proto-check: setup ## Lint the wire contracts, refuse breaking changes, fail when generated code is stale
 	@$(BIN)/buf lint proto
 	@$(BIN)/buf breaking proto --against '.git#ref=$(PROTO_BASE),subdir=proto'
 	@$(BIN)/python tools/protos.py --check
@@ -74,7 +74,7 @@ rights: setup ## Generate everything that follows from deploy/rights.yaml
 	@$(BIN)/python tools/rights.py
 
 .PHONY: rights-check
-rights-check: ## Fail when something generated from deploy/rights.yaml is stale
+rights-check: setup ## Fail when something generated from deploy/rights.yaml is stale
 	@$(BIN)/python tools/rights.py --check
 
 .PHONY: configuration

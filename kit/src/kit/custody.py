@@ -204,6 +204,8 @@ class Custody:
         self.drop_expired()
         now = self.hour.epoch_of(self.clock.now())
         oldest = max(0, now - EPOCHS_AN_HOUR)
+        # After an absence longer than what is held ahead, epochs lie between that nobody asked for yet.
+        whole = whole or not self._keys or max(self._keys) < now
         shares = await self._source.shares(oldest if whole else now, now + AHEAD_EPOCHS)
         if not whole and shares.chain_id != self._chain_id:
             # The epochs behind the current one may be another chain's too.

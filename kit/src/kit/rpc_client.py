@@ -108,8 +108,14 @@ class Channel:
     async def _follow_renewals(self) -> None:
         while True:
             await asyncio.sleep(RENEWAL_INTERVAL_SECONDS)
-            if self._watch.changed():
+            if not self._watch.changed():
+                continue
+            try:
                 await self.renew()
+            except OSError:
+                # Just being swapped.
+                self._watch.again()
+            else:
                 get_logger().info("channel_renewed", peer=self._server_name)
 
     def _open(self) -> grpc.aio.Channel:

@@ -83,7 +83,9 @@ class ServiceSettings(BaseSettings):
         default=8.0, gt=0, le=60, description="Longest time that work under way may take after SIGTERM."
     )
     test_mode: bool = Field(
-        default=False, description="Sandbox conveniences such as the test-card link; never in operation."
+        default=False,
+        description="Test deployments only: admits test roots, takes test policies in place of the real ones, gives every "
+        "person another `sub`, and shows the test-card link. Never in operation.",
     )
 
     @property

@@ -72,6 +72,7 @@ def down() -> None:
     left = stop_leftovers(state.run)
     if left:
         progress.print(f"killed what did not stop: {', '.join(left)}")
+    state.forget_hour()
     state.ready.unlink(missing_ok=True)
     progress.print("Everything is stopped." if pid is not None or left else "Nothing was running.")
 

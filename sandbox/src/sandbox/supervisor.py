@@ -85,6 +85,7 @@ class Supervisor:
         for child in stores.values():
             child.wait(began + _STORES_STOP_SECONDS)
         if self._lock is not None:
+            self.state.forget_hour()
             self.state.supervisor_pid.unlink(missing_ok=True)
             self._lock.close()
             self._lock = None

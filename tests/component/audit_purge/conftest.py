@@ -114,7 +114,7 @@ def keeper(hour, clock):
 
 @pytest.fixture
 async def registration(keeper, registry, health):
-    part = Registration(keeper, registry, health)
+    part = Registration(keeper, registry, health, lease_seconds=30.0)
     await part.start()
     yield part
     await part.stop()

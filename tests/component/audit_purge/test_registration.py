@@ -8,7 +8,7 @@ def missing(health):
 
 
 async def test_a_keeper_registers_its_chain_before_it_is_one(keeper, registry, health):
-    part = Registration(keeper, registry, health)
+    part = Registration(keeper, registry, health, lease_seconds=30.0)
     assert not part.is_keeper()
     assert missing(health)
     await part.start()
@@ -23,7 +23,7 @@ async def test_a_keeper_registers_its_chain_before_it_is_one(keeper, registry, h
 @pytest.mark.parametrize("fault", ["taken", "away"])
 async def test_a_keeper_that_cannot_register_waits(keeper, registry, health, fault):
     setattr(registry, fault, True)
-    part = Registration(keeper, registry, health)
+    part = Registration(keeper, registry, health, lease_seconds=30.0)
     with pytest.raises(Unavailable):
         await part.start()
     assert not part.is_keeper()
@@ -44,3 +44,21 @@ async def test_a_keeper_works_on_while_the_database_is_away(registration, regist
     registry.away = True
     await registration.renew()
     assert registration.is_keeper()
+
+
+async def test_a_keeper_whose_lease_has_ended_unrenewed_hands_nothing_out(keeper, registry, health):
+    now = [0.0]
+    part = Registration(keeper, registry, health, lease_seconds=30.0, monotonic=lambda: now[0])
+    await part.start()
+    registry.away = True
+    now[0] = 29.0
+    await part.renew()
+    assert part.is_keeper()
+    now[0] = 30.0
+    await part.renew()
+    assert not part.is_keeper()
+    assert missing(health)
+    registry.away = False
+    await part.renew()
+    assert part.is_keeper()
+    await part.stop()

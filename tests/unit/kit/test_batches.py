@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 from kit.store.batches import MOST_TOGETHER, Batches
+from pymongo.errors import WaitQueueTimeoutError
 
 
 class Database:
@@ -117,3 +118,30 @@ async def test_who_is_cancelled_takes_nobody_along(database: Database, batches: 
     await stays
     assert goes.cancelled()
     assert database.batches == [[1, 2]]
+
+
+async def test_who_is_cancelled_before_the_command_is_left_out(database: Database, batches: Batches[int]) -> None:
+    writes = [asyncio.create_task(batches.write(n)) for n in (1,)]
+    await turns()
+    goes, stays = asyncio.create_task(batches.write(2)), asyncio.create_task(batches.write(3))
+    await turns()
+    goes.cancel()
+    await turns()
+    database.open.set()
+    await asyncio.gather(*writes, stays)
+    assert database.batches == [[1], [3]]
+
+
+async def test_who_waits_behind_a_command_that_hangs_hears_of_it(
+    database: Database, batches: Batches[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kit.store.batches.LONGEST_SECONDS", 0.01)
+    hanging = asyncio.create_task(batches.write(1))
+    with pytest.raises(WaitQueueTimeoutError):
+        await batches.write(2)
+    with pytest.raises(WaitQueueTimeoutError):
+        await hanging
+    database.open.set()
+    monkeypatch.undo()
+    await batches.write(3)
+    assert database.batches[-1] == [3]

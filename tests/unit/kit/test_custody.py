@@ -250,3 +250,17 @@ async def test_stopping_forgets_every_key(deployment: FakeDeployment) -> None:
     await custody.stop()
     assert not custody._keys
     assert not custody._peers
+
+
+async def test_after_a_long_absence_the_epochs_between_are_asked_for_too(
+    deployment: FakeDeployment, clock: FixedClock
+) -> None:
+    gateway, began = deployment.custodies["gateway"], epoch_of(deployment)
+    deployment.keeper.away = True
+    clock.advance(20 * 60)
+    with pytest.raises(Unavailable):
+        await gateway.refresh()
+    deployment.keeper.away = False
+    await gateway.refresh()
+    for epoch in range(began, epoch_of(deployment) + AHEAD_EPOCHS + 1):
+        assert gateway.state_key(epoch)

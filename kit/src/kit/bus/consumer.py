@@ -25,6 +25,7 @@ GATHER_ALL_SECONDS = 0.016
 # Handlers do not mind an event twice, and each commit is a replicated write: at 0.2 s the broker had more of them than
 # events.
 COMMIT_SECONDS = 1.0
+COMMIT_BOUND_SECONDS = 2.0
 # A handler at work may end before its partition goes to another member; what waits for something that is away may not.
 REVOKE_SECONDS = 1.0
 DRAIN_SECONDS = 3.0
@@ -60,6 +61,11 @@ class Reader:
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
+    def name(self) -> str:
+        """For the log."""
+        return self._name
+
+    @property
     def consumer(self) -> AIOKafkaConsumer:
         """The consumer of the subscriber's present life."""
         return self._subscriber.consumer
@@ -78,12 +84,16 @@ class Reader:
 
     async def end(self) -> None:
         """Takes no more records, lets handlers finish, and commits."""
+        await self.abandon()
+        await self._pipeline.drain(DRAIN_SECONDS)
+        await self.commit()
+
+    async def abandon(self) -> None:
+        """Stops reading without a word to the broker, which is away or was never reached."""
         self._closing = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._pipeline.drain(DRAIN_SECONDS)
-        await self.commit()
 
     async def commit(self) -> None:
         """Tells the broker what is handled; it is told again later where that fails."""
@@ -95,8 +105,10 @@ class Reader:
             return
         held = dict(self._offsets)
         try:
-            await consumer.commit(due)
-        except KafkaError as error:
+            # The client asks for a coordinator for ever; a stop must not.
+            async with asyncio.timeout(COMMIT_BOUND_SECONDS):
+                await consumer.commit(due)
+        except (KafkaError, TimeoutError) as error:
             # The partition may have moved on; whoever holds it now handles the rest again.
             _log.warning("commit_failed", reader=self._name, error=type(error).__name__)
             return

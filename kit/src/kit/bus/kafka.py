@@ -147,7 +147,8 @@ class Bus:
     async def stop(self) -> None:
         """Takes no more records, lets handlers finish, commits, and closes."""
         self._health.ready(self.name, ok=False, why="stopped")
-        self._health.ended(self.name)
+        for reader in self._readers:
+            self._health.ended(f"{self.name}-{reader.name}")
         if self._renewal is not None:
             self._renewal.cancel()
         await asyncio.gather(*(reader.end() for reader in self._readers))
@@ -267,7 +268,10 @@ class Bus:
                 watch.again()
 
     async def _close(self) -> None:
-        broker, self._broker, self._readers = self._broker, None, []
+        broker, self._broker = self._broker, None
+        readers, self._readers = self._readers, []
+        # One that had begun before the start failed would go on under the same identity as the next.
+        await asyncio.gather(*(reader.abandon() for reader in readers))
         if broker is not None:
             with contextlib.suppress(KafkaError, OSError, TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):

@@ -12,13 +12,15 @@ from typing import Any, Generic, TypeVar
 
 from pymongo import InsertOne, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
+from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, WaitQueueTimeoutError
 
 # A command of this many documents of 64 KiB stays far below MongoDB's bound on a message.
 MOST_TOGETHER = 100
 # Commands that follow each other as closely as this mean that there is traffic; the next waits a moment for company.
 BUSY_SECONDS = 0.015
 GATHER_SECONDS = 0.004
+# A command and its one repetition end within ten seconds; who waits behind a hanging one hears of it before long.
+LONGEST_SECONDS = 15.0
 _DUPLICATE = 11000
 
 W = TypeVar("W")
@@ -65,6 +67,9 @@ class Batches(Generic[W]):
         Args:
             write: one document's.
             patience: how many seconds it may wait for others to go with. One that is cancelled may be done all the same.
+
+        Raises:
+            WaitQueueTimeoutError: the database hangs; whether the write was made is unknown.
         """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
@@ -73,7 +78,11 @@ class Batches(Generic[W]):
             self._go()
         elif self._timer is None:
             self._timer = loop.call_later(patience, self._go)
-        await done
+        try:
+            async with asyncio.timeout(patience + LONGEST_SECONDS):
+                await done
+        except TimeoutError:
+            raise WaitQueueTimeoutError("the writes before this one do not end") from None
 
     def _go(self) -> None:
         if self._timer is not None:
@@ -89,7 +98,11 @@ class Batches(Generic[W]):
                 if clock.time() - self._sent_at < BUSY_SECONDS:
                     await asyncio.sleep(GATHER_SECONDS)
                 self._sent_at = clock.time()
-                batch, self._waiting = self._waiting[:MOST_TOGETHER], self._waiting[MOST_TOGETHER:]
+                # Who has stopped waiting has no use for the write, and those behind it do not wait for it.
+                waiting = [entry for entry in self._waiting if not entry[1].done()]
+                batch, self._waiting = waiting[:MOST_TOGETHER], waiting[MOST_TOGETHER:]
+                if not batch:
+                    break
                 try:
                     outcomes = await self._send([write for write, _ in batch])
                 except BaseException as error:

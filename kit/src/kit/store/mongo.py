@@ -1,6 +1,7 @@
 """The connection to the service's one database, as a runtime part that also deletes on time."""
 
 import asyncio
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,6 +26,35 @@ SOCKET_SECONDS = 5.0
 OLD_CLIENT_SECONDS = 10.0
 RENEWAL_CHECK_SECONDS = 30.0
 _log = get_logger()
+
+
+class PresentCollection:
+    """A collection of the store's present connection, looked up at each call: the connection is made anew at times."""
+
+    def __init__(self, database: Callable[[], AsyncDatabase[dict[str, Any]]], name: str) -> None:
+        self._database = database
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database()[self._name], name)
+
+
+class PresentDatabase:
+    """The database behind a store's present connection, for what is not sealed; see `PresentCollection`."""
+
+    def __init__(self, connect: Callable[[], AsyncDatabase[dict[str, Any]]], options: Mapping[str, Any]) -> None:
+        self._connect = connect
+        self._options = options
+
+    def __getitem__(self, name: str) -> Any:
+        return PresentCollection(self._database, name)
+
+    def with_options(self, **options: Any) -> "PresentDatabase":
+        """Returns the same database with concerns of its own; see PyMongo."""
+        return PresentDatabase(self._connect, {**self._options, **options})
+
+    def _database(self) -> AsyncDatabase[dict[str, Any]]:
+        return self._connect().with_options(**self._options)
 
 
 class Store:
@@ -79,7 +109,7 @@ class Store:
         )
 
     def connect(self) -> AsyncDatabase[dict[str, Any]]:
-        """Returns the database; the connection itself is made at first use."""
+        """Returns the database of this moment; the connection itself is made at first use."""
         if self._client is None:
             options: dict[str, Any] = {}
             if self._client_pem is not None:
@@ -95,12 +125,18 @@ class Store:
                 serverSelectionTimeoutMS=int(SELECTION_SECONDS * 1000),
                 connectTimeoutMS=int(CONNECT_SECONDS * 1000),
                 socketTimeoutMS=int(SOCKET_SECONDS * 1000),
+                # Without it operations would queue for ever behind those that hang.
+                waitQueueTimeoutMS=int(2 * SOCKET_SECONDS * 1000),
                 maxPoolSize=32,
                 tz_aware=True,
                 **options,
             )
         # j stays unset: asking for it by hand makes each write wait for the journal's timer.
         return self._client.get_database(self._database_name, write_concern=WriteConcern(w="majority"))
+
+    def present(self) -> PresentDatabase:
+        """Returns the database for whoever keeps it: it follows the connection when that is made anew."""
+        return PresentDatabase(self.connect, {})
 
     def collection(self, name: str) -> SealedCollection:
         """Returns a collection of sealed documents; call it before `start`, which makes its indexes."""

@@ -36,7 +36,7 @@ from audit_purge.store.directory import MongoDirectory
 from audit_purge.store.ledger import MongoLedger
 from audit_purge.store.prepared import PreparedClearStore
 from audit_purge.store.records import CONCLUSIONS, REQUESTS, StoredRecords
-from audit_purge.store.registry import MongoRegistry
+from audit_purge.store.registry import LEASE_SECONDS, MongoRegistry
 from audit_purge.topics import KafkaTopics, payload_topics
 from audit_purge.web import application
 from kit import crypto, log
@@ -55,14 +55,14 @@ def build(settings: Settings, keeper: Keeper) -> list[Part]:
     metrics = Metrics(base.telemetry)
     metrics.swap(on=swap_is_on())
     ledger = MongoLedger(
-        store.connect(), sign=partial(signed_receipt, base.codec), clock=clock, days=settings.receipt_days
+        store.present(), sign=partial(signed_receipt, base.codec), clock=clock, days=settings.receipt_days
     )
-    kept_directory = MongoDirectory(store.connect(), hour=hour)
+    kept_directory = MongoDirectory(store.present(), hour=hour)
     records = StoredRecords(store.collection(REQUESTS), store.collection(CONCLUSIONS), hour=hour)
 
     directory = Directory(partial(statement_is_signed, base.signers))
-    registry = MongoRegistry(store.connect(), instance=settings.instance, clock=clock)
-    registration = Registration(keeper, registry, health)
+    registry = MongoRegistry(store.present(), instance=settings.instance, clock=clock)
+    registration = Registration(keeper, registry, health, lease_seconds=LEASE_SECONDS)
     desk = Desk(keeper=keeper, is_keeper=registration.is_keeper, directory=directory, kept=kept_directory)
     rpc = serve(
         settings.rpc_host,

@@ -1,11 +1,13 @@
 """Being the one keeper: registers the chain before a share is handed out, and stops handing out when another took over.
 
-While the registration cannot be renewed because the database is away nobody else can register either, so the keeper
-works on.
+While the registration cannot be renewed the keeper works on until its lease ends: from then on another one, whom the
+database answers, may have registered a chain.
 """
 
 import asyncio
 import contextlib
+import time
+from collections.abc import Callable
 from typing import Protocol
 
 from kit.errors import Code, ShirushiError, Unavailable
@@ -43,10 +45,21 @@ class Registration:
 
     name = "registration"
 
-    def __init__(self, keeper: Keeper, registry: Registry, health: Readiness) -> None:
+    def __init__(
+        self,
+        keeper: Keeper,
+        registry: Registry,
+        health: Readiness,
+        *,
+        lease_seconds: float,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._keeper = keeper
         self._registry = registry
         self._health = health
+        self._lease_seconds = lease_seconds
+        self._monotonic = monotonic
+        self._lease_ends = float("-inf")
         self._held = False
         self._renewing: asyncio.Task[None] | None = None
         health.ready(self.name, ok=False, why="not registered yet")
@@ -61,6 +74,7 @@ class Registration:
         Raises:
             Unavailable: the database is away, or another keeper holds the registration.
         """
+        began = self._monotonic()
         try:
             await self._registry.register(
                 self._keeper.chain_id, self._keeper.first_epoch, self._keeper.commitments()[0]
@@ -69,6 +83,7 @@ class Registration:
             if error.code is Code.CONFLICT:
                 raise Unavailable(error.public_text, reason=error.reason) from error
             raise
+        self._lease_ends = began + self._lease_seconds
         self._hold(held=True)
         log.info("chain_registered", chain_id=self._keeper.chain_id.hex(), first_epoch=self._keeper.first_epoch)
         self._renewing = asyncio.create_task(self._renew_forever(), name=self.name)
@@ -81,16 +96,20 @@ class Registration:
                 await self._renewing
 
     async def renew(self) -> None:
-        """Renews once: a refusal ends the handing out of shares, an absent database does not."""
+        """Renews once: a refusal ends the handing out of shares at once, an absent database when the lease is over."""
+        began = self._monotonic()
         try:
             await self._registry.renew(self._keeper.chain_id)
         except Unavailable:
             log.warning("registration_not_renewed", reason="store_unavailable")
+            if self._monotonic() >= self._lease_ends:
+                self._hold(held=False)
         except ShirushiError as error:
             if self._held:
                 log.error("registration_lost", reason=error.reason)  # noqa: TRY400 - an answer, not a crash
             self._hold(held=False)
         else:
+            self._lease_ends = began + self._lease_seconds
             self._hold(held=True)
 
     async def _renew_forever(self) -> None:

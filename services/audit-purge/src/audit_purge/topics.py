@@ -106,8 +106,6 @@ class KafkaTopics:
         assert self._admin is not None  # noqa: S101 - set by _connect
         assert self._offsets is not None  # noqa: S101 - set by _connect
         partitions = await self._partitions(self._admin)
-        if not partitions:
-            return TopicsPurged(0.0, 0)
         # The ends come first: a record that is appended meanwhile lies behind them and cannot be taken for an old one.
         ends = await self._offsets.end_offsets(partitions)
         starts = await self._offsets.beginning_offsets(partitions)
@@ -125,9 +123,11 @@ class KafkaTopics:
 
     async def _partitions(self, admin: AIOKafkaAdminClient) -> list[TopicPartition]:
         described = await admin.describe_topics(self._topics)
+        if not described or any(topic["error_code"] for topic in described):
+            # A receipt must not say of topics that nobody could look at how old their records are.
+            raise Unavailable("topics are missing", reason="topics_missing")
         return [
             TopicPartition(topic["topic"], partition["partition"])
             for topic in described
-            if topic["error_code"] == 0
             for partition in topic["partitions"]
         ]

@@ -51,7 +51,7 @@ def build(settings: GatewaySettings) -> list[Part]:
     registrations = (
         FileRegistrations(settings.clients_file)
         if settings.clients_file
-        else MongoRegistrations(store.connect()["clients"])
+        else MongoRegistrations(store.present()["clients"])
     )
     clients = ClientRegistry(registrations)
     logins = StoredLogins(store.collection("logins"), hour=hour, instance=settings.instance)

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar
 
 from kit.errors import Unavailable
-from pymongo.asynchronous.database import AsyncDatabase
+from kit.store.mongo import PresentDatabase
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-ClearDatabase = AsyncDatabase[dict[str, Any]]
+ClearDatabase = PresentDatabase
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

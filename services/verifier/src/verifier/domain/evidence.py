@@ -6,7 +6,7 @@ from enum import Enum, IntEnum
 from verifier.domain.refusal import Reason, Refusal
 
 VERSION = 1
-# What challenge accepts from the app; the padded evidence with the encapsulated key is about 9.3 KiB.
+# What challenge accepts from the app; the padded evidence with the encapsulated key is about 7.3 KiB.
 MAX_SEALED_BYTES = 64 * 1024
 MAX_CERTIFICATES = 4
 MAX_SIGNATURES = 4
