@@ -1,7 +1,10 @@
 """Public HTTP: the server, pure ASGI middleware for bounds and headers, and strict forms."""
 
 import asyncio
+import time
 from collections.abc import Mapping
+from email.utils import formatdate
+from functools import lru_cache
 
 from kit.forms import FormError, parse_form, parse_query
 from kit.http_server import App, HttpServer, Message, Receive, Scope, Send
@@ -114,10 +117,21 @@ class SecurityHeaders:
                 own = list(message.get("headers", ()))
                 present = {name.lower() for name, _ in own}
                 own.extend(header for header in self._headers if header[0] not in present)
+                own.append(_date_header())
                 message = {**message, "headers": own}
             await send(message)
 
         await self._app(scope, receive, with_headers)
+
+
+def _date_header() -> tuple[bytes, bytes]:
+    """Return the moment as a header (RFC 9110 §6.6.1), made once a second."""
+    return _date_of(int(time.time()))
+
+
+@lru_cache(maxsize=2)
+def _date_of(second: int) -> tuple[bytes, bytes]:
+    return b"date", formatdate(second, usegmt=True).encode()
 
 
 class _TooLargeError(Exception):

@@ -60,12 +60,12 @@ class FakePseudonyms:
     def __init__(self):
         self.asked = []
         self.away = False
-        self.refusing = False
+        self.refusing = ""
 
     async def derive_sub(self, login_id, epoch, *, sealed_subject, label, blind, key_version):
         if self.away:
             raise Unavailable("pseudonym is away", reason="unreachable")
         if self.refusing:
-            raise ShirushiError(Code.PERMISSION_DENIED, "refused", reason="subject_refused")
+            raise ShirushiError(Code.PERMISSION_DENIED, "refused", reason=self.refusing)
         self.asked.append((login_id, epoch, sealed_subject, label, blind, key_version))
         return b64u(hashlib.sha256(sealed_subject + label + bytes([key_version])).digest())

@@ -25,6 +25,7 @@ REFUSED_CLAIMS = [
     ({"aud": "https://other.test/token"}, "aud"),
     ({"aud": TOKEN_ENDPOINT + "/"}, "aud"),
     ({"aud": []}, "aud"),
+    ({"aud": [TOKEN_ENDPOINT, "https://other.test/token"]}, "aud"),
     ({"aud": {}}, "aud"),
     ({"aud": [["x"]]}, "aud"),
     ({"exp": NOTHING}, "exp"),
@@ -49,6 +50,7 @@ REFUSED_HEADERS = [{"typ": "at+jwt"}, {"kid": "another"}]
 TAKEN = [
     {"aud": ISSUER},
     {"aud": [TOKEN_ENDPOINT]},
+    {"aud": [ISSUER, TOKEN_ENDPOINT]},
     {"exp": NOW + 5},
     {"exp": NOW + DAY},
     {"iat": NOTHING},

@@ -57,7 +57,7 @@ async def test_while_a_part_is_away_the_person_is_asked_to_wait(gateway, browser
 
 
 async def test_a_subject_that_pseudonym_refuses_ends_the_login(gateway, browser, city, ready):
-    gateway.pseudonyms.refusing = True
+    gateway.pseudonyms.refusing = "second_sector"
     assert city.error_of(await browser.get(f"{ready}/wait")) == ("access_denied", "card_not_accepted")
     await gateway.sweeper.sweep()
     ((_, outcome, _),) = await gateway.concluded()
@@ -109,3 +109,11 @@ async def test_a_private_scheme_is_a_redirect_uri_too(gateway, browser, city):
     assert phone.sheet.origin == "jp.test.city:"
     await phone.approve()
     assert (await browser.come_back(phone)).headers["location"].startswith("jp.test.city:/callback?code=")
+
+
+@pytest.mark.parametrize("reason", ["key_version_unknown", "database_refused", "caller_not_allowed"])
+async def test_what_an_operator_must_mend_is_not_the_cards_fault(gateway, browser, city, ready, reason):
+    gateway.pseudonyms.refusing = reason
+    assert (await browser.get(f"{ready}/wait")).status_code == 503
+    gateway.pseudonyms.refusing = ""
+    assert city.code_of(await browser.get(f"{ready}/wait"))

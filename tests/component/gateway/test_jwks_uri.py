@@ -1,5 +1,7 @@
 """Keys behind `jwks_uri`, over loopback: fetched once, fetched again for an unknown key, bounded and never redirected."""
 
+import asyncio
+import json
 from contextlib import asynccontextmanager
 
 import pytest
@@ -19,12 +21,24 @@ class Site:
         self.key = generated()
         self.asked = 0
         self.answer = None
+        self.in_pieces = False
 
-    async def keys(self, _request):
+    async def keys(self, request):
         self.asked += 1
+        if self.in_pieces:
+            return await self.stream(request)
         if self.answer is not None:
             return self.answer()
         return web.json_response({"keys": [self.key.as_dict(private=False)]})
+
+    async def stream(self, request):
+        body = json.dumps({"keys": [self.key.as_dict(private=False)]}).encode()
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(body[:40])
+        await asyncio.sleep(0.02)
+        await response.write(body[40:])
+        return response
 
     def assertion(self):
         return jwt.encode({"alg": "ES256", "kid": self.key.kid}, {"iss": "city"}, self.key)
@@ -114,3 +128,8 @@ async def test_a_site_that_is_away_is_no_key(keys, site):
     away = Client("city", {"ja": "市"}, ("https://city.test/",), "city.test", jwks_uri="http://127.0.0.1:9/jwks")
     with pytest.raises(OAuthError):
         await keys.verified_claims(away, site.assertion())
+
+
+async def test_keys_that_come_in_pieces_are_read_to_their_end(keys, site, client):
+    site.in_pieces = True
+    assert (await keys.verified_claims(client, site.assertion()))["iss"] == "city"

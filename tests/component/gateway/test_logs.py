@@ -54,6 +54,10 @@ async def test_everything_refused(logged, gateway, browser, city, bank):
         await city.redeem("code", **{name: typed})
     for name in ("iss", "sub", "aud", "jti", "exp"):
         await city.redeem("code", client_assertion=city.assertion(**{name: typed + "\n"}))
+    form = "&".join(f"{name}={value}" for name, value in city.token_form("code").items())
+    async with gateway.http() as http:
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        await http.post(f"{OIDC}/token", content=f"{form}&{typed}=1&{typed}=2", headers=headers)
     await city.userinfo(typed)
     await browser.get(f"/login/{typed}/wait")
     await browser.get(f"/return?c={typed}")

@@ -45,6 +45,12 @@ async def test_a_notice_goes_to_the_phone_once_and_is_kept_no_longer(gateway, st
     assert b"sealed notice" not in (await gateway.logins_kept.get(phone.login_id)).content
 
 
+async def test_a_phone_is_told_of_a_refusal_also_without_a_notice(gateway, started):
+    phone = await started()
+    await phone.refuse(verifier.REASON_EVIDENCE_UNREADABLE, b"")
+    assert gateway.challenges.notices == [(phone.login_id, b"")]
+
+
 async def test_a_notice_is_tried_again_while_challenge_is_away_and_the_outcome_does_not_hang_on_it(gateway, started):
     phone = await started()
     gateway.challenges.away = True

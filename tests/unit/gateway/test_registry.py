@@ -22,7 +22,18 @@ class Source:
         return self.entries
 
 
-@pytest.mark.parametrize("bad", [None, 7, [], {}, {"client_id": "bank"}, {**GOOD, "client_id": "bank", "scopes": [[]]}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        None,
+        7,
+        [],
+        {},
+        {"client_id": "bank"},
+        {**GOOD, "client_id": "bank", "scopes": [[]]},
+        {**GOOD, "client_id": "bank", "key_version": float("inf")},
+    ],
+)
 async def test_a_registration_that_breaks_a_rule_is_left_out(bad):
     registry = ClientRegistry(Source(bad, GOOD))
     await registry.refresh()
@@ -73,5 +84,12 @@ async def test_a_file_that_is_not_there_is_no_registry(tmp_path):
 async def test_a_file_that_is_not_text_is_no_registry(tmp_path):
     path = tmp_path / "clients.yaml"
     path.write_bytes(b"\xff\xfe\xfd")
+    with pytest.raises(Unavailable):
+        await FileRegistrations(path).read()
+
+
+async def test_a_file_with_a_date_that_is_none_is_unreadable_and_not_the_end(tmp_path):
+    path = tmp_path / "clients.yaml"
+    path.write_text("- {client_id: city, purpose: 2026-02-30}")
     with pytest.raises(Unavailable):
         await FileRegistrations(path).read()

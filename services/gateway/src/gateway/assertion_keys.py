@@ -15,6 +15,7 @@ from gateway.domain.client import Client
 from gateway.domain.client_assertion import ALGORITHMS, invalid_client
 
 MAX_JWKS_BYTES = 64 * 1024
+_PIECE_BYTES = 16 * 1024
 JWKS_LIFE_SECONDS = 600.0
 # An unknown key id may be a rotation, and may be an attempt to make us fetch for ever.
 JWKS_REFETCH_SECONDS = 10.0
@@ -88,9 +89,14 @@ class AssertionKeys:
             raise invalid_client("jwks_uri cannot be read")
         try:
             async with self._session.get(uri, allow_redirects=False) as response:
-                body = await response.content.read(MAX_JWKS_BYTES + 1)
-                if response.status != 200 or len(body) > MAX_JWKS_BYTES:  # noqa: PLR2004 - HTTP's own number
+                if response.status != 200:  # noqa: PLR2004 - HTTP's own number
                     raise invalid_client("jwks_uri cannot be read")
+                body = bytearray()
+                # In pieces as they come: one read returns only what has arrived.
+                async for piece in response.content.iter_chunked(_PIECE_BYTES):
+                    body += piece
+                    if len(body) > MAX_JWKS_BYTES:
+                        raise invalid_client("jwks_uri cannot be read")
                 decoded = msgspec.json.decode(body)
         except (aiohttp.ClientError, TimeoutError, msgspec.MsgspecError, UnicodeError, RecursionError):
             raise invalid_client("jwks_uri cannot be read") from None

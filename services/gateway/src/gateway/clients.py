@@ -45,7 +45,7 @@ class FileRegistrations:
             if status.st_size > MAX_FILE_BYTES:
                 raise Unavailable("the client registry is too large", reason="clients_unreadable")
             content = yaml.safe_load(self._path.read_text())
-        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
             raise Unavailable("the client registry cannot be read", reason="clients_unreadable") from error
         entries = content.get("clients") if isinstance(content, dict) else content
         if not isinstance(entries, list):
@@ -126,3 +126,5 @@ class ClientRegistry:
                 await self.refresh()
             except ShirushiError as error:
                 _log.warning("clients_refresh_failed", reason=error.reason)
+            except Exception as error:  # noqa: BLE001 - the registry of before serves on, and the next look may succeed
+                _log.error("clients_refresh_failed", reason="unexpected", error=type(error).__name__)

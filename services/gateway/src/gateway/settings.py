@@ -17,10 +17,11 @@ class GatewaySettings(ServiceSettings):
     public_tls_key: Path | None = Field(default=None, description="PEM key of the public server.")
     issuer: str = Field(
         default="https://localhost:8443/api/realms/main",
-        pattern=r"^https://[^?#]+[^/?#]$",
-        description="Issuer identifier (OpenID Connect Core §2); every endpoint lies below it.",
+        pattern=r"^https://[^/?#]+/api/realms/main$",
+        description="Issuer identifier (OpenID Connect Core §2): any host and port, then /api/realms/main, below which every "
+        "endpoint lies.",
     )
-    challenge_target: str = Field(default="localhost:9102", description="gRPC address of challenge.")
+    challenge_target: str = Field(default="localhost:9101", description="gRPC address of challenge.")
     pseudonym_target: str = Field(default="localhost:9104", description="gRPC address of pseudonym.")
     clients_file: Path | None = Field(
         default=None, description="YAML or JSON registry of relying parties; none reads them from MongoDB."

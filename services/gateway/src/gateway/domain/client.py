@@ -77,7 +77,7 @@ def client_from(registration: dict[str, Any]) -> Client:
         _check(client)
     except KeyError as error:
         raise RegistrationError(f"client {client_id}: needs {error}") from error
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise RegistrationError(f"client {client_id}: {error}") from error
     return client
 

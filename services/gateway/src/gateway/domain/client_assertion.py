@@ -53,10 +53,9 @@ def check_claims(claims: Mapping[str, Any], *, audiences: frozenset[str], now: f
     if not isinstance(issuer, str) or claims.get("sub") != issuer:
         raise invalid_client("client_assertion: iss and sub must be the client_id")
     audience = claims.get("aud")
-    if isinstance(audience, list) and len(audience) == 1:
-        audience = audience[0]
-    # More than one audience is refused: another server among them could present the assertion here.
-    if not isinstance(audience, str) or audience not in audiences:
+    named = audience if isinstance(audience, list) else [audience]
+    # All of them must be this server: another one among them could present the assertion here.
+    if not named or not all(isinstance(one, str) and one in audiences for one in named):
         raise invalid_client("client_assertion: aud must be the token endpoint or the issuer")
     expires_at = _moment(claims, "exp")
     if expires_at is None:

@@ -23,15 +23,16 @@ REPEAT_SECONDS = 10.0
 # The code lives a minute; the sweeper looks a little later.
 _REDEEM_BY_MINUTES = 1.1
 _ATTEMPTS = 4
-# What pseudonym answers when the handle was sealed for another login or sector than the one that is asked for.
+# What pseudonym answers when the handle was sealed for another login or sector than the one that is asked for. By reason and
+# not by code: a key version that it lacks or a database that refuses it says nothing about the card.
 _SUBJECT_REFUSED = frozenset(
     {
-        Code.INVALID_ARGUMENT,
-        Code.PERMISSION_DENIED,
-        Code.FAILED_PRECONDITION,
-        Code.NOT_FOUND,
-        Code.CONFLICT,
-        Code.ALREADY_EXISTS,
+        "sealed_subject_size",
+        "subject_of_another_login",
+        "subject_malformed",
+        "subject_unreadable",
+        "sector_commitment_mismatch",
+        "second_sector",
     }
 )
 
@@ -125,9 +126,12 @@ class Collector:
                 key_version=client.key_version,
             )
         except ShirushiError as error:
-            if error.code not in _SUBJECT_REFUSED:
+            if error.reason in _SUBJECT_REFUSED:
+                return await self._refuse_subject(stored)
+            if error.code in (Code.UNAVAILABLE, Code.INTERNAL):
                 raise
-            return await self._refuse_subject(stored)
+            # Whatever it is, an operator has to mend it; the login waits until it has to be collected.
+            raise Unavailable("the pseudonym cannot be had", reason=error.reason) from error
         now = self.clock.now()
         secret = self.random(SECRET_BYTES)
         code = seal_token(self.keys, "code", stored.epoch, stored.login_id, secret)

@@ -25,7 +25,9 @@ def check_redirect_uri(client: Client, parameters: Parameters) -> str:
 
 def with_parameters(redirect_uri: str, parameters: dict[str, str]) -> str:
     """Returns the redirect URI with parameters added to its query (RFC 6749 §4.1.2)."""
-    joint = "&" if urlsplit(redirect_uri).query else "?"
+    joint = "&" if "?" in redirect_uri else "?"
+    if redirect_uri.endswith(("?", "&")):
+        joint = ""
     return f"{redirect_uri}{joint}{urlencode(parameters)}"
 
 

@@ -1,6 +1,7 @@
 """The short code that a person carries from one browser or phone to the browser that waits."""
 
 import hmac
+import unicodedata
 
 from kit.encoding import length_prefixed
 
@@ -22,6 +23,7 @@ def typed_code(token_key: bytes, login_id: bytes) -> str:
 
 
 def same_code(expected: str, typed: str) -> bool:
-    """Compares a typed code, whatever its case, spaces and hyphens."""
-    cleaned = typed.upper().replace(" ", "").replace("-", "").replace("\u3000", "")
+    """Compares a typed code, whatever its case, width, spaces and hyphens."""
+    # NFKC first: a Japanese keyboard types full-width letters, digits, hyphens and spaces.
+    cleaned = unicodedata.normalize("NFKC", typed).upper().replace(" ", "").replace("-", "")
     return hmac.compare_digest(cleaned.encode(), expected.encode())

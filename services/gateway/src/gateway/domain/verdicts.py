@@ -83,7 +83,8 @@ class Verdicts:
             # Nobody waits for a login that has been redeemed.
             await self.facts.progressed(stored)
         await self.facts.concluded(stored)
-        if login.notice:
+        if stored.state is State.REFUSED:
+            # Also without a notice: the phone then shows that it was refused, though not why.
             await self._post_notice(stored)
         announced = msgspec.structs.replace(login, announced=True, notice=b"")
         try:

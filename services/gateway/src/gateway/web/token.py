@@ -42,7 +42,7 @@ def routes(parts: Parts) -> list[Route]:
             _check_grant_type(form)
             return _granted(parts, await parts.redeemer.redeem(client_id, form))
         except OAuthError as error:
-            _log.info("token_refused", error=error.error, rule=error.description)
+            _log.info("token_refused", error=error.error, rule=error.logged)
             return oauth_error(error)
         except ShirushiError as error:
             _log.warning("token_unavailable", reason=error.reason)
@@ -60,7 +60,7 @@ async def _form(request: Request) -> Mapping[str, str]:
     try:
         given = parse_form(await request.body(), max_value=MAX_ASSERTION)
     except FormError as error:
-        raise OAuthError("invalid_request", error.public_text) from None
+        raise OAuthError("invalid_request", error.public_text, logged=error.kind) from None
     form = {name: value for name, value in given.items() if value}
     if "grant_type" not in form:
         # The model service's words (REFERENCE §2).
