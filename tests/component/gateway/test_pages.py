@@ -80,6 +80,13 @@ async def test_every_page_is_kept_by_nobody_and_framed_by_nobody(browser, other_
         assert not re.search(r"<script(?![^>]*\bsrc=)|\bon\w+=|\bstyle=|<style|javascript:", page.text)
 
 
+async def test_a_form_may_end_wherever_the_relying_party_goes_on_to(browser, city):
+    await browser.authorize(city.request())
+    page = await browser.get(f"{browser.path}/wait")
+    (forms,) = re.findall("form-action ([^;]*)", page.headers["content-security-policy"])
+    assert forms == "'self' https:"
+
+
 async def test_what_a_page_loads_is_there(browser, city):
     page = await browser.authorize(city.request())
     loaded = re.findall(r'(?:href|src)="(/[^"]+)"', page.text)

@@ -1,5 +1,7 @@
 """The app's way back and the typed code: a link that travelled logs nobody in but the browser that asked."""
 
+import asyncio
+
 import pytest
 
 from tests.component.gateway.browser import Browser
@@ -83,6 +85,22 @@ async def test_five_wrong_codes_and_the_right_one_is_refused_too(browser, other_
     response = await browser.post(f"{path}/code", code=right)
     assert "location" not in response.headers
     assert browser.problem == "typed_code_spent"
+
+
+async def test_of_guesses_that_come_together_no_more_are_looked_at_than_five(gateway, browser, other_browser, started):
+    phone = await started()
+    await phone.approve()
+    await other_browser.come_back(phone)
+    right = other_browser.find(CODE)
+    path = browser.path
+    guesses = [browser.post(f"{path}/code", code="AAAAAA") for _ in range(20)]
+    answers = [answer.status_code for answer in await asyncio.gather(*guesses)]
+    # Those that lost the race for being counted were not compared and may be sent again.
+    assert set(answers) <= {403, 429, 503}
+    assert answers.count(403) < 5
+    while (answer := await browser.post(f"{path}/code", code="AAAAAA")).status_code != 429:
+        assert answer.status_code == 403
+    assert (await browser.post(f"{path}/code", code=right)).status_code == 429
 
 
 async def test_four_wrong_codes_are_forgiven(browser, other_browser, started):

@@ -5,12 +5,12 @@ from datetime import datetime, timedelta, timezone
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import segno
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from starlette.responses import HTMLResponse
 
-from gateway.domain.redirect_uri import shown_origin
 from gateway.texts import texts_of
 
 _HERE = Path(__file__).parent
@@ -58,9 +58,13 @@ def login_document(
 ) -> HTMLResponse:
     """Returns a page of a login, whose forms may end at the relying party.
 
-    Chromium applies form-action to the redirects that follow a form, so the relying party's origin stands in it.
+    Chromium applies form-action to every redirect that follows a form, also to those by which a relying party goes on from
+    its redirect URI to another origin of its own, which nobody here knows. So schemes stand in it, and that of the redirect
+    URI where it is another than https.
     """
-    return document(template, language, status, forms=f"'self' {shown_origin(redirect_uri)}", **values)
+    scheme = f"{urlsplit(redirect_uri).scheme}:"
+    also = "" if scheme == "https:" else f" {scheme}"
+    return document(template, language, status, forms=f"'self' https:{also}", **values)
 
 
 def error_page(reason: str, language: str, status: int) -> HTMLResponse:

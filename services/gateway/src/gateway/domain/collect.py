@@ -76,15 +76,15 @@ class Collector:
             login = stored.login
             if login.typed_wrong >= MAX_ATTEMPTS:
                 raise LoginRefused("typed_code_spent")
-            if same_code(expected, typed):
-                return
+            # Counted before it is compared: of guesses that come together no more are looked at than the bound allows.
             counted = msgspec.structs.replace(login, typed_wrong=login.typed_wrong + 1)
             try:
                 changed = await self.logins.change(stored, stored.state, counted, due_at=stored.due_at)
             except Changed:
-                # Every wrong attempt counts, also those that come together.
                 stored = await self.logins.find(stored.login_id, fresh=True)
                 continue
+            if same_code(expected, typed):
+                return
             spent = changed.login.typed_wrong >= MAX_ATTEMPTS
             raise LoginRefused("typed_code_spent" if spent else "typed_code_wrong")
         raise Unavailable(reason="contention")
