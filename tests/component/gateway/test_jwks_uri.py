@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
-from gateway.assertion_keys import JWKS_REFETCH_SECONDS, AssertionKeys
+from gateway.assertion_keys import JWKS_LIFE_SECONDS, JWKS_REFETCH_SECONDS, JWKS_RETRY_SECONDS, AssertionKeys
 from gateway.domain.client import Client
 from gateway.domain.errors import OAuthError
 from joserfc import jwt
@@ -133,3 +133,26 @@ async def test_a_site_that_is_away_is_no_key(keys, site):
 async def test_keys_that_come_in_pieces_are_read_to_their_end(keys, site, client):
     site.in_pieces = True
     assert (await keys.verified_claims(client, site.assertion()))["iss"] == "city"
+
+
+async def test_a_site_that_is_broken_is_not_asked_for_every_assertion(keys, site, client, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("gateway.assertion_keys.time.monotonic", lambda: now[0])
+    site.answer = UNREADABLE["not found"]
+    for _ in range(3):
+        with pytest.raises(OAuthError):
+            await keys.verified_claims(client, site.assertion())
+    assert site.asked == 1
+    site.answer = None
+    now[0] += JWKS_RETRY_SECONDS + 1
+    assert (await keys.verified_claims(client, site.assertion()))["iss"] == "city"
+
+
+async def test_known_keys_serve_on_while_the_site_is_away(keys, site, client, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("gateway.assertion_keys.time.monotonic", lambda: now[0])
+    await keys.verified_claims(client, site.assertion())
+    site.answer = UNREADABLE["not found"]
+    now[0] += JWKS_LIFE_SECONDS + 1
+    assert (await keys.verified_claims(client, site.assertion()))["iss"] == "city"
+    assert site.asked == 2

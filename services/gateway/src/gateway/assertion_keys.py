@@ -13,6 +13,7 @@ from joserfc.registry import Header
 
 from gateway.domain.client import Client
 from gateway.domain.client_assertion import ALGORITHMS, invalid_client
+from gateway.domain.errors import OAuthError
 
 MAX_JWKS_BYTES = 64 * 1024
 _PIECE_BYTES = 16 * 1024
@@ -20,6 +21,8 @@ JWKS_LIFE_SECONDS = 600.0
 # An unknown key id may be a rotation, and may be an attempt to make us fetch for ever.
 JWKS_REFETCH_SECONDS = 10.0
 FETCH_SECONDS = 5.0
+# A site that is away or broken is not asked for every assertion that names its client.
+JWKS_RETRY_SECONDS = 5.0
 MIN_RSA_BITS = 2048
 # What a library makes of a JWT that is none; deeply nested JSON ends as RecursionError.
 _UNREADABLE = (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
@@ -33,6 +36,7 @@ class AssertionKeys:
     def __init__(self) -> None:
         self._parsed: dict[str, tuple[object, float, KeySet]] = {}
         self._session: aiohttp.ClientSession | None = None
+        self._failed: dict[str, tuple[object, float]] = {}
         self._fetching: dict[str, asyncio.Lock] = {}
 
     async def start(self) -> None:
@@ -80,8 +84,27 @@ class AssertionKeys:
                 known = self._parsed.get(client.client_id)
                 if known is not None and known[0] == source and time.monotonic() - known[1] < life:
                     return known[2]
-                keys = _key_set(await self._fetch(client.jwks_uri))
+                last = known[2] if known is not None and known[0] == source else None
+                try:
+                    keys = await self._fetched(client.client_id, client.jwks_uri)
+                except OAuthError:
+                    if last is None:
+                        raise
+                    # The keys of before serve on: a site that is away has taken none of them back.
+                    return last
         self._parsed[client.client_id] = (source, time.monotonic(), keys)
+        return keys
+
+    async def _fetched(self, client_id: str, uri: str) -> KeySet:
+        failed = self._failed.get(client_id)
+        if failed is not None and failed[0] == uri and time.monotonic() - failed[1] < JWKS_RETRY_SECONDS:
+            raise invalid_client("jwks_uri cannot be read")
+        try:
+            keys = _key_set(await self._fetch(uri))
+        except OAuthError:
+            self._failed[client_id] = (uri, time.monotonic())
+            raise
+        self._failed.pop(client_id, None)
         return keys
 
     async def _fetch(self, uri: str) -> dict[str, Any]:
