@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from kit.clock import Clock, SystemClock
 from kit.crypto import load_signing_key
@@ -29,7 +29,6 @@ class Foundation:
     telemetry: Telemetry
     health: Health
     secret: bytes
-    signing_key: Ed25519PrivateKey
     signers: dict[str, tuple[Ed25519PublicKey, ...]]
     custody: Custody
     store: Store
@@ -91,7 +90,6 @@ def lay(
         telemetry=telemetry,
         health=health,
         secret=secret,
-        signing_key=signing_key,
         signers=signers,
         custody=custody,
         store=store,
