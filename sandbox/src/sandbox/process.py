@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _TAIL_LINES = 12
+# A supervisor may die before the kernel is told to take its child along; that child finds itself with another parent.
+_IF_STILL_ITS_CHILD = '[ "$PPID" = "$0" ] && exec "$@"'
 
 
 class ProcessDied(Exception):
@@ -47,7 +49,7 @@ class Child:
         with self.log.open("ab") as log:
             # setpriv instead of preexec_fn: no Python runs between fork and exec, which would be unsafe beside threads.
             self._process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", "--", *self.command],
+                [*_dying_with(os.getpid()), *self.command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -154,6 +156,11 @@ def wait_gone(pid: int, seconds: float) -> None:
     deadline, started = time.monotonic() + seconds, _started_at(pid)
     while started and _started_at(pid) == started and time.monotonic() < deadline:
         time.sleep(0.02)
+
+
+def _dying_with(supervisor: int) -> list[str]:
+    """What is put before a command so that it runs no longer than its parent of this id, and not at all without it."""
+    return ["setpriv", "--pdeathsig", "KILL", "--", "sh", "-c", _IF_STILL_ITS_CHILD, str(supervisor)]
 
 
 def _inherited() -> dict[str, str]:

@@ -99,6 +99,16 @@ time.sleep(60)
     assert gone(pid)
 
 
+def test_a_child_whose_supervisor_died_before_the_kernel_knew_does_not_run(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: 1)  # What is left of a supervisor that is gone: somebody else's child.
+        process = child(tmp_path)
+        process.start()
+    until(lambda: not process.running)
+    with pytest.raises(ProcessDied, match="exit code 1"):
+        process.check_running()
+
+
 def test_what_an_earlier_supervisor_left_is_killed_and_named(tmp_path):
     process = child(tmp_path)
     process.start()
