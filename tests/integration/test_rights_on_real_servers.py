@@ -1,6 +1,7 @@
 """Kafka and MongoDB refuse whoever asks for more than rights.yaml gives."""
 
 import ssl
+import time
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -113,6 +114,60 @@ async def test_a_principal_has_its_own_database_and_no_other(real_servers, princ
                 await client[other].rights.find_one()
             with pytest.raises(OperationFailure, match="not authorized"):
                 await client[other].rights.insert_one({})
+
+
+def test_a_right_that_has_left_the_table_is_taken_away(real_servers):
+    from confluent_kafka.admin import AclBinding, AclBindingFilter, AclOperation, AclPermissionType
+    from confluent_kafka.admin import ResourcePatternType as Pattern
+    from confluent_kafka.admin import ResourceType as Kind
+    from sandbox.kafka_rights import apply_rights
+
+    from sandbox.kafka import admin_client
+
+    admin = admin_client(real_servers.kafka_bootstrap, real_servers.pki)
+
+    def binding(kind, name, principal):
+        return AclBinding(kind, name, Pattern.LITERAL, principal, "*", AclOperation.READ, AclPermissionType.ALLOW)
+
+    every = AclBindingFilter(Kind.ANY, None, Pattern.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY)
+    stranger = binding(Kind.TOPIC, "weather", "User:stranger")
+    former = {
+        binding(Kind.TOPIC, PAYLOAD_TOPICS[0].name, "User:stranger"),
+        binding(Kind.TOPIC, "weather", "User:pseudonym"),
+        binding(Kind.GROUP, "weather", "User:pseudonym"),
+    }
+    before = set(admin.describe_acls(every).result(10))
+    for future in admin.create_acls([*former, stranger]).values():
+        future.result(10)
+    # The controller confirms before the broker's authorizer knows.
+    deadline = time.monotonic() + 10
+    while not former <= set(admin.describe_acls(every).result(10)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    try:
+        apply_rights(admin, real_servers.hour)
+        # Other people's rights on their own things are not ours to take.
+        assert set(admin.describe_acls(every).result(10)) == before | {stranger}
+    finally:
+        admin.delete_acls(
+            [AclBindingFilter(Kind.TOPIC, "weather", Pattern.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY)]
+        )
+
+
+def test_a_user_that_has_left_the_table_is_dropped(real_servers):
+    from sandbox.mongo import admin_client, apply_users, subject
+
+    with admin_client(real_servers.mongodb_uri, real_servers.pki) as client:
+        external = client["$external"]
+        before = {user["user"] for user in external.command("usersInfo")["users"]}
+        external.command("createUser", subject("former"), roles=[{"role": "readWrite", "db": "gateway"}])
+        external.command("createUser", "CN=other,O=Elsewhere", roles=[])
+        try:
+            apply_users(client)
+            after = {user["user"] for user in external.command("usersInfo")["users"]}
+            assert after == before | {"CN=other,O=Elsewhere"}
+        finally:
+            external.command("dropUser", "CN=other,O=Elsewhere")
 
 
 async def test_mongod_refuses_a_client_without_a_certificate(real_servers):

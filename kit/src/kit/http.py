@@ -24,6 +24,7 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
+_LOCAL = frozenset({b"localhost", b"127.0.0.1", b"[::1]"})
 
 
 class BodyLimit:
@@ -99,6 +100,9 @@ class BodyLimit:
 class SecurityHeaders:
     """Adds headers to every answer that does not have its own of that name.
 
+    To a caller of this machine's own names no transport security is promised (RFC 6797): the promise holds for every port,
+    and would keep the person at that browser from whatever else runs there without TLS.
+
     Args:
         app: the application.
         headers: replaces the defaults of the same name and adds the rest; an empty value takes a default away.
@@ -108,6 +112,7 @@ class SecurityHeaders:
         self._app = app
         merged = {**SECURITY_HEADERS, **{name.lower(): value for name, value in (headers or {}).items()}}
         self._headers = [(name.encode(), value.encode()) for name, value in merged.items() if value]
+        self._local = [header for header in self._headers if header[0] != b"strict-transport-security"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -116,12 +121,18 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 own = list(message.get("headers", ()))
                 present = {name.lower() for name, _ in own}
-                own.extend(header for header in self._headers if header[0] not in present)
+                headers = self._local if _asks_locally(scope) else self._headers
+                own.extend(header for header in headers if header[0] not in present)
                 own.append(_date_header())
                 message = {**message, "headers": own}
             await send(message)
 
         await self._app(scope, receive, with_headers)
+
+
+def _asks_locally(scope: Scope) -> bool:
+    host: bytes = next((value for name, value in scope["headers"] if name == b"host"), b"")
+    return host.rpartition(b":")[0] in _LOCAL or host in _LOCAL
 
 
 def _date_header() -> tuple[bytes, bytes]:

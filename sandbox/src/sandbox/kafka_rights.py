@@ -23,8 +23,9 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 from kit.hour import Hour
-from shirushi.rights import DEAD_LETTER, TOPICS, kafka_acls
+from shirushi.rights import DEAD_LETTER, PRINCIPALS, TOPICS, kafka_acls
 
+_TOPIC_PREFIX = "shirushi."
 _PARTITIONS = 4
 _RECEIPT_DAYS = 30
 _TIMEOUT = 20.0
@@ -48,7 +49,11 @@ def apply_rights(client: AdminClient, hour: Hour, stamp: Path | None = None, *, 
         _finish(client.incremental_alter_configs([_altered(name, topics[name]) for name in existing]))
     if with_acls:
         _finish(client.create_acls(acls, request_timeout=_TIMEOUT))
-        _wait_in_force(client, len(acls))
+        # A right that has left the table is taken away, whoever's it was.
+        superfluous = [_only(acl) for acl in _ours(client) - set(acls)]
+        if superfluous:
+            _finish(client.delete_acls(superfluous, request_timeout=_TIMEOUT))
+        _wait_in_force(client, set(acls))
     if stamp is not None:
         stamp.write_text(digest)
 
@@ -93,13 +98,29 @@ def acl_bindings() -> list[AclBinding]:
     ]
 
 
-def _wait_in_force(client: AdminClient, expected: int) -> None:
-    """Wait until the broker's authorizer knows the ACLs: the controller confirms them half a second before that."""
+def _ours(client: AdminClient) -> set[AclBinding]:
+    """What the broker gives to principals of the table, or to anybody on topics of ours; of others' rights nothing."""
     every = AclBindingFilter(
         ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
     )
+    principals = {f"User:{name}" for name in PRINCIPALS}
+    return {
+        acl
+        for acl in client.describe_acls(every, request_timeout=_TIMEOUT).result(_TIMEOUT)
+        if acl.principal in principals or (acl.restype is ResourceType.TOPIC and acl.name.startswith(_TOPIC_PREFIX))
+    }
+
+
+def _only(acl: AclBinding) -> AclBindingFilter:
+    return AclBindingFilter(
+        acl.restype, acl.name, acl.resource_pattern_type, acl.principal, acl.host, acl.operation, acl.permission_type
+    )
+
+
+def _wait_in_force(client: AdminClient, wanted: set[AclBinding]) -> None:
+    """Wait until the broker's authorizer knows the ACLs: the controller confirms them half a second before that."""
     deadline = time.monotonic() + _TIMEOUT
-    while len(client.describe_acls(every).result(_TIMEOUT)) < expected:
+    while _ours(client) != wanted:
         if time.monotonic() > deadline:
             raise TimeoutError("the broker has not taken up the ACLs of rights.yaml")
         time.sleep(0.05)

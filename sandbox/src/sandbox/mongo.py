@@ -15,6 +15,7 @@ from sandbox.pki import ADMIN, Pki
 from sandbox.process import Child
 
 REPLICA_SET = "shirushi"
+_SERVICES = ",OU=services,O=Shirushi"
 _READY_SECONDS = 40.0
 _ALREADY_INITIALIZED = 23
 
@@ -159,7 +160,7 @@ def admin_client(uri: str, pki: Pki, *, authenticate: bool = True) -> "MongoClie
 
 
 def apply_users(client: "MongoClient[dict[str, Any]]") -> None:
-    """Give each principal of rights.yaml its user: readWrite on its own database and nothing else."""
+    """Give each principal of rights.yaml its user, readWrite on its own database and nothing else; others of ours go."""
     external = client["$external"]
     present = {user["user"]: user["roles"] for user in external.command("usersInfo")["users"]}
     for principal in PRINCIPALS.values():
@@ -168,11 +169,16 @@ def apply_users(client: "MongoClient[dict[str, Any]]") -> None:
             external.command("createUser", subject(principal.name), roles=roles)
         elif present[subject(principal.name)] != roles:
             external.command("updateUser", subject(principal.name), roles=roles)
+    # Whoever has left the table has no user any more.
+    wanted = {subject(name) for name in (*PRINCIPALS, ADMIN)}
+    for user in present:
+        if user.endswith(_SERVICES) and user not in wanted:
+            external.command("dropUser", user)
 
 
 def subject(principal: str) -> str:
     """A principal's certificate subject as MongoDB and Kafka print it (RFC 2253)."""
-    return f"CN={principal},OU=services,O=Shirushi"
+    return f"CN={principal}{_SERVICES}"
 
 
 def find_mongod() -> Path:

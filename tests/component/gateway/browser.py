@@ -49,7 +49,7 @@ class Browser:
 
     @property
     def qr_path(self):
-        return self.find(r'<iframe class="qr" src="(/login/[^"]+/qr)"')
+        return self.find(r'<iframe class="qr" src="(/login/[^"]+/qr\?lang=..)"')
 
     @property
     def problem(self):

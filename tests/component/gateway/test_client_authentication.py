@@ -82,6 +82,15 @@ async def refused(city, assertion, **changes):
     return body["error_description"]
 
 
+@pytest.mark.parametrize(("header", "challenge"), [("Basic Y2l0eTp4", "Basic realm="), ("bearer x", "Bearer error=")])
+async def test_authentication_in_the_header_is_refused_in_its_own_scheme(gateway, city, header, challenge):
+    async with gateway.http(headers={"authorization": header}) as http:
+        response = await http.post(TOKEN_ENDPOINT, data=city.token_form("code"))
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"].startswith(challenge)
+    assert response.json()["error"] == "invalid_client"
+
+
 @pytest.mark.parametrize(("changes", "said"), REFUSED_CLAIMS)
 async def test_claims_that_break_a_rule(city, changes, said):
     assert said in await refused(city, city.assertion(**changes))

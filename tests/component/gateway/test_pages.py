@@ -48,6 +48,27 @@ async def test_the_chosen_language_stays_with_the_login(browser, started):
     assert page.headers["content-language"] == "en"
 
 
+async def test_a_language_chosen_on_the_page_stays_with_the_login(browser, other_browser, started):
+    phone = await started(ui_locales="ja")
+    path = browser.path
+    page = await browser.get(f"{path}?lang=en")
+    assert page.headers["content-language"] == "en"
+    assert (await browser.get(browser.qr_path)).headers["content-language"] == "en"
+    for step in (f"{path}/wait", path):
+        assert (await browser.get(step)).headers["content-language"] == "en"
+    await phone.approve()
+    assert (await other_browser.come_back(phone)).headers["content-language"] == "en"
+    arrived = await browser.come_back(phone)
+    assert arrived.status_code == 303
+
+
+async def test_a_language_that_cannot_be_kept_is_spoken_all_the_same(browser, started, gateway):
+    await started(ui_locales="ja")
+    gateway.logins_kept.away = True
+    page = await browser.get(f"{browser.path}?lang=en")
+    assert page.headers["content-language"] == "en"
+
+
 async def pages(browser, other_browser, city):
     """Every page that a person can meet on the way."""
     yield await browser.authorize(city.request())

@@ -105,6 +105,21 @@ def status(answer):
     return int(answer.split(b" ", 2)[1])
 
 
+@pytest.mark.parametrize("host", ["localhost", "localhost:8443", "127.0.0.1:1", "[::1]:1", "[::1]"])
+async def test_a_name_of_this_machine_is_promised_no_transport_security(host):
+    async with serving() as server:
+        answer = await exchange(server, get("/echo").replace(b"localhost", host.encode()))
+    assert b"strict-transport-security" not in answer.lower()
+    assert b"nosniff" in answer
+
+
+@pytest.mark.parametrize("host", ["login.example", "login.example:8443", "localhost.example", "127.0.0.1.example", ""])
+async def test_every_other_name_is_promised_transport_security(host):
+    async with serving() as server:
+        answer = await exchange(server, get("/echo").replace(b"localhost", host.encode()))
+    assert b"strict-transport-security: max-age" in answer.lower()
+
+
 async def test_a_body_is_handed_on_whole():
     async with serving() as server:
         answer = await exchange(server, post(b"hello", "content-length: 5"))

@@ -29,6 +29,9 @@ class RememberedState:
             list(unreceipted),
         )
 
+    def drop(self):
+        self.saved = None
+
 
 def counting_randomness():
     """Different bytes at every call, the same in every test."""

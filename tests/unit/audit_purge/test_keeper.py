@@ -193,18 +193,28 @@ def test_a_destroyed_epoch_waits_for_its_receipt_over_restarts(hour, clock, stat
     assert Keeper(hour, clock, state, randomness).unreceipted == ()
 
 
-def test_secrets_in_memory_are_gone_even_when_saving_fails(keeper, clock, state, monkeypatch):
+def test_what_is_due_is_gone_everywhere_even_when_saving_fails(keeper, clock, state, monkeypatch):
     secret = keeper._chain.secret
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(state, "save", full)
-    clock.advance(3600)
-    with pytest.raises(OSError):
-        keeper.destroy_due()
-    assert secret == bytes(32)
-    assert NOW not in shares(keeper)
+    with monkeypatch.context() as patch:
+        patch.setattr(state, "save", full)
+        clock.advance(3600)
+        with pytest.raises(OSError):
+            keeper.destroy_due()
+        assert secret == bytes(32)
+        assert NOW not in shares(keeper)
+        # The saved chain stood at the destroyed epoch.
+        assert state.load() is None
+        with pytest.raises(OSError):
+            keeper.destroy_due()
+    assert [gone.epoch for gone in keeper.unreceipted] == [NOW]
+    keeper.destroy_due()
+    chain, unreceipted = state.load()
+    assert chain.epoch == NOW + 1
+    assert tuple(unreceipted) == keeper.unreceipted
 
 
 def test_no_repr_shows_a_secret(keeper):

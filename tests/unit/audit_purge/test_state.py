@@ -56,6 +56,16 @@ def test_saving_overwrites_the_bytes_that_stood_there(opened, tmp_path):
     assert b"n" * 32 in (tmp_path / "state" / FILE_NAME).read_bytes()
 
 
+def test_a_dropped_state_is_overwritten_and_absent(opened, tmp_path):
+    state = opened()
+    state.save(chain(b"o" * 32), [])
+    with (tmp_path / "state" / FILE_NAME).open("rb") as before:
+        state.drop()
+        assert before.read().strip(b"\0") == b""
+    assert state.load() is None
+    state.drop()
+
+
 def test_a_second_process_cannot_hold_the_directory(opened):
     opened()
     with pytest.raises(StateDirectoryError, match="another process"):

@@ -130,6 +130,10 @@ class MemoryBackedState:
         if before is not None:
             _overwrite_and_close(before)
 
+    def drop(self) -> None:
+        """Overwrites the saved state and leaves none."""
+        _overwrite_and_unlink(self._path)
+
 
 def file_system_type(directory: Path) -> str:
     """The type of the file system that holds a directory, from /proc/self/mountinfo; "unknown" where that is absent."""

@@ -24,7 +24,9 @@ def clients(argv: list[str]) -> None:
     commands.add_parser("list", help="print every registration as JSON, one a line")
     adding = commands.add_parser("add", help="register the clients of a YAML or JSON file, or replace them")
     adding.add_argument("file", type=Path)
-    removing = commands.add_parser("remove", help="remove a client; its logins under way end as refused")
+    removing = commands.add_parser(
+        "remove", help="remove a client; its logins under way can no longer be collected and expire"
+    )
     removing.add_argument("client_id")
     arguments = parser.parse_args(argv)
     settings = parse_or_exit(GatewaySettings, [])

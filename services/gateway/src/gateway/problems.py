@@ -22,7 +22,8 @@ def oauth_error(error: OAuthError) -> Response:
     """Returns an error of the token endpoint (RFC 6749 §5.2)."""
     headers = {}
     if error.status == 401:  # noqa: PLR2004 - HTTP's own number
-        headers["www-authenticate"] = f'Bearer error="{error.error}"'
+        what = 'realm="token"' if error.challenge == "Basic" else f'error="{error.error}"'
+        headers["www-authenticate"] = f"{error.challenge} {what}"
     return json_response({"error": error.error, "error_description": error.description}, error.status, headers)
 
 

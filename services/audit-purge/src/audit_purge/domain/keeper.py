@@ -77,7 +77,11 @@ class ChainState(Protocol):
         ...
 
     def save(self, chain: Chain, unreceipted: list[Destroyed]) -> None:
-        """Replaces what was saved; what stood there before is overwritten."""
+        """Replaces what was saved; what stood there before is overwritten. Raises OSError when there is no room."""
+        ...
+
+    def drop(self) -> None:
+        """Overwrites what was saved and leaves nothing."""
         ...
 
 
@@ -96,6 +100,7 @@ class Keeper:
         self._floor = clock.now()
         self._unreceipted: list[Destroyed] = []
         self._public: dict[int, bytes] = {}
+        self._unsaved = False
         saved = state.load()
         if saved is not None:
             self._chain, self._unreceipted = saved
@@ -158,11 +163,15 @@ class Keeper:
         """Overwrites the secret of every epoch whose key deadline has come, and returns those epochs.
 
         They stay in `unreceipted`, also over a restart, until `receipted` is told of them. The new state is saved
-        before this returns; if saving fails the secrets in memory are gone all the same and the error goes up.
+        before this returns. Where it cannot be saved the older one is overwritten all the same, since what is due could
+        be read from it; the next call tries again, and until then a restart begins a new chain.
+
+        Raises:
+            OSError: the new state could not be saved; what was due is destroyed.
         """
         now = self._now()
         oldest = oldest_open_epoch(self._hour, now)
-        if self._chain.epoch >= oldest:
+        if self._chain.epoch >= oldest and not self._unsaved:
             return []
         destroyed: list[Destroyed] = []
         while self._chain.epoch < oldest:
@@ -172,7 +181,13 @@ class Keeper:
             wipe(secret)
             self._chain.epoch += 1
         self._unreceipted.extend(destroyed)
-        self._state.save(self._chain, self._unreceipted)
+        self._unsaved = True
+        try:
+            self._state.save(self._chain, self._unreceipted)
+        except OSError:
+            self._state.drop()
+            raise
+        self._unsaved = False
         return destroyed
 
     def receipted(self, destroyed: Destroyed) -> None:

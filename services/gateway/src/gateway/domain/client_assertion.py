@@ -28,9 +28,9 @@ class ClientAssertion:
     expires_at: float
 
 
-def invalid_client(rule: str) -> OAuthError:
+def invalid_client(rule: str, *, challenge: str = "Bearer") -> OAuthError:
     """Returns the error of RFC 6749 §5.2 for a client that is not who it says."""
-    return OAuthError("invalid_client", rule, status=401)
+    return OAuthError("invalid_client", rule, status=401, challenge=challenge)
 
 
 def presented_assertion(form: Mapping[str, str]) -> str:

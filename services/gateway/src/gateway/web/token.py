@@ -53,8 +53,10 @@ def routes(parts: Parts) -> list[Route]:
 
 async def _form(request: Request) -> Mapping[str, str]:
     """Returns the form's parameters; those without a value are as good as omitted (RFC 6749 §3.2)."""
-    if "authorization" in request.headers:
-        raise invalid_client("client authentication must be private_key_jwt, in the form")
+    if (header := request.headers.get("authorization")) is not None:
+        # RFC 6749 §5.2: a client that tried the header is answered in the scheme that it tried.
+        challenge = "Basic" if header[:6].lower() == "basic " else "Bearer"
+        raise invalid_client("client authentication must be private_key_jwt, in the form", challenge=challenge)
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != _FORM:
         raise OAuthError("invalid_request", f"Content-Type must be {_FORM}")
     try:
