@@ -28,7 +28,8 @@ def test_two_hundred_people_log_in_over_two_replicas_of_everything(replicated: D
     assert len({result.sub for result in results}) == PEOPLE
 
 
-def test_all_complete_while_one_replica_of_each_is_killed_and_restarted(replicated: Drilled):
+@pytest.mark.parametrize("rp", ["bench", "city"])
+def test_all_complete_while_one_replica_of_each_is_killed_and_restarted(replicated: Drilled, rp: str):
     supervisor = replicated.supervisor
     victims = ["gateway-1", "challenge-1", "verifier-1", "pseudonym-1"]
 
@@ -48,7 +49,7 @@ def test_all_complete_while_one_replica_of_each_is_killed_and_restarted(replicat
             replicated.addresses,
             card=None,
             people=PEOPLE,
-            rp="bench",
+            rp=rp,
             count=PEOPLE,
             concurrency=CONCURRENCY,
             on_result=done.append,

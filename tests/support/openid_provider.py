@@ -19,6 +19,7 @@ class OpenIdProvider:
     issuer: str = ""
     requests: dict = field(default_factory=dict)
     spoil: dict = field(default_factory=dict)
+    away: bool = False
 
     def __post_init__(self):
         self.key = ECKey.generate_key("P-256", {"alg": "ES256"}, private=True, auto_kid=True)
@@ -54,6 +55,8 @@ class OpenIdProvider:
 
     async def token(self, request):
         form = await request.post()
+        if self.away:
+            return web.json_response({"error": "temporarily_unavailable"}, status=503)
         asked = self.requests.pop(form["code"])
         assert form["redirect_uri"] == asked["redirect_uri"]
         digest = hashlib.sha256(form["code_verifier"].encode()).digest()

@@ -7,9 +7,9 @@ from email.utils import formatdate
 from functools import lru_cache
 
 from kit.forms import FormError, parse_form, parse_query
-from kit.http_server import App, HttpServer, Message, Receive, Scope, Send
+from kit.http_server import App, HttpServer, Message, Receive, Scope, Send, is_gone
 
-__all__ = ["BodyLimit", "FormError", "HttpServer", "SecurityHeaders", "parse_form", "parse_query"]
+__all__ = ["BodyLimit", "FormError", "HttpServer", "SecurityHeaders", "is_gone", "parse_form", "parse_query"]
 
 MAX_BODY_BYTES = 64 * 1024
 BODY_SECONDS = 10.0

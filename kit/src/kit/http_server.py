@@ -37,10 +37,17 @@ _REFUSALS = {
 }
 
 
+def is_gone(scope: Scope) -> bool:
+    """Tells whether a request's caller has gone away already, so that no answer reaches them; False where nobody knows."""
+    gone: Callable[[], bool] | None = scope.get("state", {}).get("gone")
+    return gone is not None and gone()
+
+
 class HttpServer:
     """Serves an ASGI application over HTTPS, or plain HTTP where no certificate is given.
 
-    Requests find `stopping`, an `asyncio.Event`, in `scope["state"]`; a stream that lasts (SSE) ends when it is set.
+    Requests find two things in `scope["state"]`: `stopping`, an `asyncio.Event` at which a stream that lasts (SSE) ends, and
+    what `is_gone` asks.
     What an application raises becomes a blank 500 and a log line without the text.
 
     Args:
@@ -171,6 +178,7 @@ class _Protocol(HttpToolsProtocol):
         self._head_size = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._refusal = 400
+        self._gone = False
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -178,6 +186,7 @@ class _Protocol(HttpToolsProtocol):
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._gone = True
         self._head_came()
         super().connection_lost(exc)
 
@@ -191,6 +200,7 @@ class _Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope["state"]["gone"] = self._is_gone
         self._head_bytes = self._head_size = 0
         if self._head_timer is None:
             self._await_head()
@@ -214,6 +224,9 @@ class _Protocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's signature
         self._refuse(self._refusal)
+
+    def _is_gone(self) -> bool:
+        return self._gone
 
     def _refuse(self, status: int) -> None:
         self._head_came()

@@ -7,10 +7,12 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import aiohttp
 from kit.encoding import unb64u
@@ -19,7 +21,7 @@ from sandbox import cards
 from sandbox.browser import Browser, BrowserError, Page
 from sandbox.ca import authority
 from sandbox.lean_rp import Attempt, LeanRp, RefusedError
-from sandbox.patience import Away
+from sandbox.patience import Away, patiently
 from sandbox.phone.client import ApiError, Asked, Consent, Phone
 from sandbox.phone.messages import ATTRIBUTE_NAMES, SheetError
 from sandbox.phone.scan import ScanError, scan
@@ -28,6 +30,7 @@ from sandbox.rp.clients import BENCH
 
 Transport = Literal["app_link", "qr"]
 PATIENCE_SECONDS = 60.0
+_TRY_AGAIN = "error=temporarily_unavailable"
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ class Driver:
     ) -> dict[str, Any]:
         attempt = Attempt()
         with watch.step("request"):
-            page = await browser.follow(self.lean_rp.authorization_url(attempt), self.lean_rp.is_redirect)
+            page = await _asked(browser, self.lean_rp.authorization_url(attempt), self.lean_rp.is_redirect)
         response = await self._through(browser, page, chip, transport, watch, self.lean_rp.is_redirect)
         with watch.step("redeem"):
             claims: dict[str, Any] = await self.lean_rp.redeem(response, attempt)
@@ -119,7 +122,7 @@ class Driver:
             return url.startswith(f"{site}/callback")
 
         with watch.step("request"):
-            page = await browser.follow(f"{site}/login", is_callback)
+            page = await _asked(browser, f"{site}/login", is_callback)
         response = await self._through(browser, page, chip, transport, watch, is_callback)
         with watch.step("redeem"):
             page = await browser.follow(response)
@@ -162,6 +165,15 @@ class Driver:
             await self.phone.approve(asked, chip, Consent(chip.card.pin, agreed, chip.card.text_pin))
         except cards.PinBlockedError:
             await self.phone.cancel(asked, "pin_locked")
+
+
+async def _asked(browser: Browser, url: str, is_response: Callable[[str], bool]) -> Page:
+    """Asks for a login, again while the answer is "try again shortly", as a person would; returns where it led."""
+    return await patiently(partial(browser.follow, url, is_response), _goes_on)
+
+
+def _goes_on(page: Page) -> bool:
+    return page.location is None or _TRY_AGAIN not in urlsplit(page.location).query.split("&")
 
 
 async def _await_response(browser: Browser, url: str, is_response: Callable[[str], bool]) -> str:

@@ -19,16 +19,24 @@ class Away(Exception):
     """The server answered that it cannot answer now."""
 
 
-async def patiently(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Awaits what `attempt` makes, again and again while the server is away.
+def _any(_: object) -> bool:
+    return True
+
+
+async def patiently(attempt: Callable[[], Awaitable[T]], is_answer: Callable[[T], bool] = _any) -> T:
+    """Awaits what `attempt` makes, again and again while the server is away or says something that is no answer yet.
+
+    After 20 s the latter is returned all the same.
 
     Raises:
-        aiohttp.ClientConnectionError, Away: It still was after 20 s.
+        aiohttp.ClientConnectionError, Away: It still was away after 20 s.
     """
     pause, ends = FIRST_PAUSE_SECONDS, asyncio.get_running_loop().time() + LONGEST_SECONDS
     while True:
         try:
-            return await attempt()
+            said = await attempt()
+            if is_answer(said) or asyncio.get_running_loop().time() > ends:
+                return said
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, Away):
             if asyncio.get_running_loop().time() > ends:
                 raise

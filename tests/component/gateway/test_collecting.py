@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from kit.errors import Unavailable
 
 from tests.component.gateway.world import query_of
 
@@ -30,6 +31,33 @@ async def test_a_later_one_is_refused(gateway, browser, ready):
     response = await browser.get(f"{ready}/wait")
     assert (response.status_code, browser.problem) == (409, "already_collected")
     assert "location" not in response.headers
+
+
+async def test_one_that_found_nobody_is_repeated_also_later(gateway, browser, ready, city):
+    gateway.hung_up = True
+    first = await browser.get(f"{ready}/wait")
+    gateway.hung_up = False
+    gateway.clock.advance(11)
+    again = await browser.get(f"{ready}/wait")
+    assert again.headers["location"] == first.headers["location"]
+    assert (await city.redeem(city.code_of(again))).status_code == 200
+
+
+async def test_one_of_which_nobody_knows_whether_it_was_stored_is_repeated_also_later(
+    gateway, browser, ready, city, monkeypatch
+):
+    replace = gateway.logins_kept.replace
+
+    async def late(*args, **kwargs):
+        await replace(*args, **kwargs)
+        raise Unavailable("the database does not answer", reason="database_gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(gateway.logins_kept, "replace", late)
+        assert (await browser.get(f"{ready}/wait")).status_code == 503
+    gateway.clock.advance(11)
+    code = city.code_of(await browser.get(f"{ready}/wait"))
+    assert (await city.redeem(code)).status_code == 200
 
 
 async def test_two_collects_at_once_get_the_same_code(gateway, browser, ready):

@@ -1,4 +1,4 @@
-"""A token answer that was lost because its process died is given again; a code that was answered is never good again."""
+"""A token answer that nobody can have had is given again; a code that was answered is never good again."""
 
 import pytest
 from gateway.domain.redeem import ANSWER_SECONDS
@@ -26,6 +26,28 @@ async def test_a_lost_answer_is_given_again(gateway, collected, city, dies_befor
     assert answer.status_code == 200
     assert (await city.userinfo(answer.json()["access_token"])).status_code == 200
     assert (await city.userinfo(lost)).status_code == 401
+    assert [outcome for _, outcome, _ in await gateway.concluded()] == ["completed"]
+
+
+@pytest.mark.parametrize("replica", [0, 1])
+async def test_one_that_found_nobody_is_given_again(gateway, collected, city, replica):
+    code = await collected()
+    gateway.hung_up = True
+    await city.redeem(code)
+    gateway.hung_up = False
+    assert not await gateway.concluded()
+    token = (await city.redeem(code, replica=replica)).json()["access_token"]
+    assert (await city.userinfo(token)).status_code == 200
+    assert refusal(await city.redeem(code)) == (400, "invalid_grant")
+    assert [outcome for _, outcome, _ in await gateway.concluded()] == ["completed"]
+
+
+async def test_one_that_found_nobody_is_concluded_all_the_same(gateway, collected, city):
+    code = await collected()
+    gateway.hung_up = True
+    await city.redeem(code)
+    await gateway.advance(16)
+    await gateway.sweeper.sweep()
     assert [outcome for _, outcome, _ in await gateway.concluded()] == ["completed"]
 
 

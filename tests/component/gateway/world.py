@@ -61,6 +61,8 @@ class Gateway:
         self.hour = deployment.hour
         self.keys = deployment.custodies["gateway"]
         self.hub = FakeHub()
+        # Whether callers have gone away by the time that their answers are ready.
+        self.hung_up = False
         self.watched = []
         self.store = FakeStore("gateway", self.keys, clock)
         self.logins_kept = self.store.collection("logins")
@@ -123,7 +125,16 @@ class Gateway:
             id_tokens=IdTokenKeys([self.id_token_key]),
         )
         sweeper = Sweeper(logins, self.challenges, facts, verdicts, clock, hour)
-        return parts, _with_state(application(parts, self._watch)), sweeper, own_bus
+        return parts, self._with_state(application(parts, self._watch)), sweeper, own_bus
+
+    def _with_state(self, app):
+        state = {"stopping": asyncio.Event(), "gone": lambda: self.hung_up}
+
+        async def with_state(scope, receive, send):
+            scope.setdefault("state", state)
+            await app(scope, receive, send)
+
+        return with_state
 
     def _watch(self, route, status, seconds):
         assert seconds >= 0
@@ -172,16 +183,6 @@ def _outcome(message):
     outcome = message.WhichOneof("outcome")
     detail = {"refused": message.refused.reason, "expired": message.expired.stage}
     return outcome, detail.get(outcome)
-
-
-def _with_state(app):
-    stopping = asyncio.Event()
-
-    async def with_state(scope, receive, send):
-        scope.setdefault("state", {"stopping": stopping})
-        await app(scope, receive, send)
-
-    return with_state
 
 
 def query_of(address):

@@ -7,7 +7,7 @@ import ssl
 
 import pytest
 from cryptography import x509
-from kit.http import BodyLimit, HttpServer, SecurityHeaders
+from kit.http import BodyLimit, HttpServer, SecurityHeaders, is_gone
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
@@ -118,6 +118,35 @@ async def test_every_other_name_is_promised_transport_security(host):
     async with serving() as server:
         answer = await exchange(server, get("/echo").replace(b"localhost", host.encode()))
     assert b"strict-transport-security: max-age" in answer.lower()
+
+
+@pytest.mark.parametrize("over", ["tls", "tcp"])
+async def test_an_application_can_tell_that_its_caller_has_gone(identities, over):
+    went, noticed = asyncio.Event(), asyncio.Event()
+
+    async def slow(scope, receive, send):
+        assert not is_gone(scope)
+        await went.wait()
+        while not is_gone(scope):
+            await asyncio.sleep(0.01)
+        noticed.set()
+
+    options, context = {}, None
+    if over == "tls":
+        files = identities.issue("web")
+        options = {"certificate": files.certificate, "key": files.key}
+        context = ssl.create_default_context(cafile=str(files.ca))
+    async with serving(slow, **options) as server:
+        async with connection(server, context) as (_, writer):
+            writer.write(get("/"))
+            await writer.drain()
+        went.set()
+        async with asyncio.timeout(5):
+            await noticed.wait()
+
+
+def test_where_nobody_knows_no_caller_has_gone():
+    assert not is_gone({"type": "http"})
 
 
 async def test_a_body_is_handed_on_whole():

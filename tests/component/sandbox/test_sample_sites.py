@@ -123,6 +123,20 @@ async def test_a_refusal_is_told_in_words_of_its_class(browser):
     assert 'data-description="card_not_accepted"' in answer.text
 
 
+async def test_a_visitor_may_reload_while_the_service_is_away(browser, provider):
+    redirect = await browser.get("/login")
+    query = dict(parse_qsl(urlsplit(redirect.headers["location"]).query))
+    arrived = {"code": provider.approve(query), "state": query["state"]}
+    provider.away = True
+    for _ in range(2):
+        answer = await browser.get("/callback", params=arrived)
+        assert answer.status_code == 503
+        assert 'data-error="unreachable"' in answer.text
+    provider.away = False
+    assert (await browser.get("/callback", params=arrived)).status_code == 303
+    assert (await browser.get("/me")).json()["sub"] == provider.sub
+
+
 @pytest.mark.parametrize("spoil", [{"nonce": "other"}, {"aud": "other"}, {"iss": "https://other"}, {"exp": 1}])
 async def test_a_wrong_id_token_logs_nobody_in(browser, provider, spoil):
     provider.spoil = spoil

@@ -77,12 +77,17 @@ class Pages:
 
     async def callback(self, request: Request) -> Response:
         """Takes the code, checks the ID token, reads the claims."""
+        remembered = dict(request.session)
         try:
             token = await self.oidc.authorize_access_token(request)
             claims = dict(await self.oidc.userinfo(token=token))
         except OAuthError as error:
             return self._refused(request, error.error, error.description, 200)
-        except (httpx.HTTPError, JoseError, KeyError):
+        except httpx.HTTPError:
+            # Authlib has forgotten the request by now; a visitor who reloads this page soon is to have another chance.
+            request.session.update(remembered)
+            return self._refused(request, "unreachable", None, 503)
+        except (JoseError, KeyError):
             return self._refused(request, "unreachable", None, 502)
         identity = token["userinfo"]
         # OpenID Connect Core §5.3.2: userinfo of another subject must not be used.

@@ -16,14 +16,21 @@ PAUSES_SECONDS = (0.1, 0.5)
 
 
 class PatientTransport(httpx.AsyncHTTPTransport):
-    """Tries again when the connection breaks before there is an answer."""
+    """Tries again when the connection breaks before there is an answer, unless the request is good for one time only.
+
+    A token request is: its assertion may be spent although nobody has heard so.
+    """
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Sends one request, three times at most."""
         for pause in PAUSES_SECONDS:
             try:
                 return await super().handle_async_request(request)
+            except httpx.ConnectError:
+                await asyncio.sleep(pause)
             except (httpx.NetworkError, httpx.RemoteProtocolError):
+                if request.method != "GET":
+                    raise
                 await asyncio.sleep(pause)
         return await super().handle_async_request(request)
 

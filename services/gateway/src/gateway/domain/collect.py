@@ -1,7 +1,7 @@
 """The waiting browser collects its login: a single-use code for the relying party, or the class of a refusal."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 from kit.clock import Clock
@@ -12,6 +12,7 @@ from shirushi.verifier.v1 import events_pb2 as verifier
 from gateway.domain.client import Client
 from gateway.domain.errors import LoginRefused
 from gateway.domain.login import Collected, Login, State, Verified, digest, needs_return
+from gateway.domain.noted import Noted
 from gateway.domain.opaque_token import SECRET_BYTES, TokenKeys, seal_token
 from gateway.domain.outcome import EXPIRED, class_of
 from gateway.domain.ports import Changed, Logins, Pseudonyms, Stored
@@ -50,6 +51,8 @@ class Collector:
     clock: Clock
     hour: Hour
     random: Callable[[int], bytes]
+    # Collected, or perhaps so, without anybody having been sent anywhere: the ten seconds do not count for these.
+    unheard: Noted = field(default_factory=Noted)
 
     async def collect(self, stored: Stored, *, returned: bool) -> str:
         """Returns where to send the browser.
@@ -102,7 +105,7 @@ class Collector:
             case State.EXPIRED:
                 return refusal(login, EXPIRED, self.issuer)
             case State.COLLECTED | State.REDEEMED:
-                return self._again(login, returned=returned)
+                return self._again(stored, returned=returned)
         verified = login.verified
         if stored.state is not State.VERIFIED or verified is None:
             raise LoginRefused("not_ready")
@@ -143,7 +146,12 @@ class Collector:
             collected=Collected(sub=sub, code_digest=digest(secret), redirect=redirect, collected_at=now),
         )
         due_at = now + self.hour.minutes(_REDEEM_BY_MINUTES)
-        await self.logins.change(stored, State.COLLECTED, collected, due_at=due_at)
+        try:
+            await self.logins.change(stored, State.COLLECTED, collected, due_at=due_at)
+        except Unavailable:
+            # It may be stored all the same, or be before long.
+            self.unheard.note(stored.login_id)
+            raise
         return redirect
 
     async def _refuse_subject(self, stored: Stored) -> str:
@@ -154,10 +162,11 @@ class Collector:
         await self.logins.change(stored, State.REFUSED, refused, due_at=now)
         return refusal(refused, class_of(reason), self.issuer)
 
-    def _again(self, login: Login, *, returned: bool) -> str:
-        collected = login.collected
-        too_late = collected is None or self.clock.now() - collected.collected_at > REPEAT_SECONDS
-        if collected is None or too_late or (not returned and self.needs_return(login)):
+    def _again(self, stored: Stored, *, returned: bool) -> str:
+        login, collected = stored.login, stored.login.collected
+        if collected is None or (not returned and self.needs_return(login)):
+            raise LoginRefused("already_collected")
+        if self.clock.now() - collected.collected_at > REPEAT_SECONDS and stored.login_id not in self.unheard:
             raise LoginRefused("already_collected")
         return collected.redirect
 

@@ -1,6 +1,7 @@
 """The relying party redeems a code for tokens, once (RFC 6749 §4.1.3, OpenID Connect Core §3.1.3).
 
-Once means one answer: where the process that spent a code died before its answer, the same client may ask again.
+Once means one answer: where the process that spent a code died before its answer, or the client had hung up when it was
+ready, the same client may ask again.
 """
 
 import asyncio
@@ -14,10 +15,10 @@ from kit.custody import KeyGone
 from kit.hour import Hour
 from shirushi.gateway.v1 import events_pb2 as pb
 
-from gateway.domain.answered import Answered
 from gateway.domain.claims import userinfo_claims
 from gateway.domain.errors import OAuthError
 from gateway.domain.login import Collected, Login, State, digest, same_secret
+from gateway.domain.noted import Noted
 from gateway.domain.opaque_token import SECRET_BYTES, OpenedToken, TokenInvalid, TokenKeys, open_token, seal_token
 from gateway.domain.pkce import check_code_verifier
 from gateway.domain.ports import Changed, Facts, Gone, Logins, Stored
@@ -55,11 +56,14 @@ class Redeemer:
     clock: Clock
     hour: Hour
     random: Callable[[int], bytes]
-    answered: Answered = field(default_factory=Answered)
+    # Whose tokens are on their way to the relying party: a code that comes again comes from somewhere else.
+    answered: Noted = field(default_factory=Noted)
     wait: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def redeem(self, client_id: str, form: Mapping[str, str]) -> Redeemed:
         """Spends a code, even when something else about the request is wrong, and returns what it is worth.
+
+        Who has somebody to answer notes the login in `answered` before anything else happens.
 
         Raises:
             OAuthError: invalid_request, invalid_grant.
@@ -81,12 +85,9 @@ class Redeemer:
                 raise _invalid_grant("code is not for this client")
             stored, collected = await self._settled(token, stored, collected)
             try:
-                redeemed = await self._redeem(stored, collected, form)
+                return await self._redeem(stored, collected, form)
             except Changed:
                 fresh = True
-                continue
-            self.answered.note(stored.login_id)
-            return redeemed
         raise _invalid_grant("code is not valid")
 
     async def _settled(self, token: OpenedToken, stored: Stored, collected: Collected) -> tuple[Stored, Collected]:

@@ -7,6 +7,7 @@ import msgspec
 from kit.encoding import unb64u
 from kit.errors import ShirushiError
 from kit.forms import FormError, parse_form
+from kit.http import is_gone
 from kit.log import get_logger
 from starlette.background import BackgroundTask
 from starlette.requests import Request
@@ -40,7 +41,13 @@ def routes(parts: Parts) -> list[Route]:
             form = await _form(request)
             client_id = await _authenticated(parts, form, audiences)
             _check_grant_type(form)
-            return _granted(parts, await parts.redeemer.redeem(client_id, form))
+            redeemed = await parts.redeemer.redeem(client_id, form)
+            if is_gone(request.scope):
+                # Nobody hears of it and nothing is announced, so the client may ask again.
+                _log.warning("redemption_unheard", login_id=redeemed.stored.login_id.hex())
+                return temporarily_unavailable()
+            parts.redeemer.answered.note(redeemed.stored.login_id)
+            return _granted(parts, redeemed)
         except OAuthError as error:
             _log.info("token_refused", error=error.error, rule=error.logged)
             return oauth_error(error)

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from kit.http import is_gone
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -42,7 +43,10 @@ async def next_step(parts: Parts, request: Request, page: OpenedPage, stored: St
     if stored.state is State.WAITING:
         return waiting_page(parts, request, page, stored)
     try:
-        return see_other(await parts.collector.collect(stored, returned=page.returned))
+        target = await parts.collector.collect(stored, returned=page.returned)
+        if is_gone(request.scope):
+            parts.collector.unheard.note(stored.login_id)
+        return see_other(target)
     except LoginRefused as refused:
         if refused.reason == "needs_return":
             return code_page(request, page, stored)

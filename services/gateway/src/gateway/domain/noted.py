@@ -1,15 +1,15 @@
-"""Which redemptions this process has answered, so that a code that comes again is known to come from somewhere else."""
+"""What this process alone knows of a login for a moment: that its answer left, or that nobody can have had it."""
 
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-# Longer than a redemption that nobody announced is waited for; after that the store alone decides.
+# As long as a code lives, and longer than a redemption that nobody announced is waited for.
 LIFE_SECONDS = 60.0
 MOST = 20_000
 
 
-class Answered:
+class Noted:
     """Login ids, each for a minute."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
@@ -17,7 +17,7 @@ class Answered:
         self._held: OrderedDict[bytes, float] = OrderedDict()
 
     def note(self, login_id: bytes) -> None:
-        """Notes a login whose tokens are on their way to the relying party."""
+        """Notes a login."""
         now = self._now()
         self._held[login_id] = now
         self._held.move_to_end(login_id)
