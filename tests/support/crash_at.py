@@ -49,9 +49,7 @@ def install(crash: Crash) -> None:
         return bus.EventType.Name(type_).removeprefix("EVENT_TYPE_")
 
     Bus.publish = _around(crash, "publish", Bus.publish, lambda _self, type_, *_, **__: type_name(type_))
-    SealedCollection.insert = _around(
-        crash, "insert", SealedCollection.insert, lambda self, *_, **__: self._collection.name
-    )
+    SealedCollection.insert = _around(crash, "insert", SealedCollection.insert, lambda self, *_, **__: self.name)
     SealedCollection.replace = _around(
         crash, "replace", SealedCollection.replace, lambda _self, _document, *, state, **__: state
     )

@@ -7,7 +7,6 @@ from typing import Any, ParamSpec
 
 from bson.binary import Binary
 from pymongo import ReturnDocument
-from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 
 from kit.clock import Clock
@@ -15,6 +14,7 @@ from kit.custody import Custody, KeyGone
 from kit.errors import Code, ShirushiError, Unavailable
 from kit.store import batches
 from kit.store.batches import Batches, Change
+from kit.store.connection import PresentCollection
 from kit.store.document import (
     AlreadyExists,
     Altered,
@@ -52,21 +52,20 @@ def unavailable_on_failure(call: Callable[P, Any]) -> Callable[P, Any]:
 class SealedCollection:
     """See `kit.store.Collection`. Fields in clear: `_id`, epoch, expires_at, state, rev, due_at, owner of the lease."""
 
-    def __init__(
-        self, collection: AsyncCollection[dict[str, Any]], *, service: str, custody: Custody, clock: Clock
-    ) -> None:
-        self._collection = collection
+    def __init__(self, collection: PresentCollection, *, service: str, custody: Custody, clock: Clock) -> None:
+        self.name = collection.name
+        self._now = collection.now
         self._service = service
         self._custody = custody
         self._clock = clock
-        self._inserts: Batches[dict[str, Any]] = Batches(lambda documents: batches.insert(self._collection, documents))
-        self._changes: Batches[Change] = Batches(lambda changes: batches.change(self._collection, changes, Conflict))
+        self._inserts: Batches[dict[str, Any]] = Batches(lambda documents: batches.insert(self._now(), documents))
+        self._changes: Batches[Change] = Batches(lambda changes: batches.change(self._now(), changes, Conflict))
 
     @unavailable_on_failure
     async def prepare(self) -> None:
         """Makes the indexes: one for the deadline, one for what falls due."""
-        await self._collection.create_index("expires_at", expireAfterSeconds=0)
-        await self._collection.create_index("due_at", sparse=True)
+        await self._now().create_index("expires_at", expireAfterSeconds=0)
+        await self._now().create_index("due_at", sparse=True)
 
     @unavailable_on_failure
     async def insert(
@@ -100,7 +99,7 @@ class SealedCollection:
     @unavailable_on_failure
     async def get(self, id_: bytes) -> Document | None:
         """See `Collection.get`."""
-        fields = await self._collection.find_one({"_id": Binary(id_)})
+        fields = await self._now().find_one({"_id": Binary(id_)})
         if fields is None or fields["expires_at"].timestamp() <= self._clock.now():
             return None
         return self._document(fields)
@@ -139,7 +138,7 @@ class SealedCollection:
     @unavailable_on_failure
     async def delete(self, id_: bytes) -> bool:
         """See `Collection.delete`."""
-        return (await self._collection.delete_one({"_id": Binary(id_)})).deleted_count == 1
+        return (await self._now().delete_one({"_id": Binary(id_)})).deleted_count == 1
 
     @unavailable_on_failure
     async def claim_due(
@@ -149,7 +148,7 @@ class SealedCollection:
         claimed: list[Document] = []
         now = self._clock.now()
         for _ in range(limit):
-            fields = await self._collection.find_one_and_update(
+            fields = await self._now().find_one_and_update(
                 {"due_at": {"$lte": _date(now)}, "state": {"$in": list(states)}, "expires_at": {"$gt": _date(now)}},
                 {"$set": {"due_at": _date(now + lease_seconds), "owner": owner}},
                 return_document=ReturnDocument.AFTER,
@@ -159,13 +158,13 @@ class SealedCollection:
             try:
                 claimed.append(self._document(fields))
             except (KeyGone, Altered):
-                await self._collection.delete_one({"_id": fields["_id"], "rev": fields["rev"]})
+                await self._now().delete_one({"_id": fields["_id"], "rev": fields["rev"]})
         return claimed
 
     @unavailable_on_failure
     async def purge(self, before: float) -> int:
         """See `Collection.purge`."""
-        return (await self._collection.delete_many({"expires_at": {"$lte": _date(before)}})).deleted_count
+        return (await self._now().delete_many({"expires_at": {"$lte": _date(before)}})).deleted_count
 
     async def _insert(self, fields: dict[str, Any], patience: float) -> None:
         try:
@@ -173,22 +172,18 @@ class SealedCollection:
         except DuplicateKeyError:
             # One that has expired and only waits for its deletion is as good as none.
             now = _date(self._clock.now())
-            gone = await self._collection.delete_one({"_id": fields["_id"], "expires_at": {"$lte": now}})
+            gone = await self._now().delete_one({"_id": fields["_id"], "expires_at": {"$lte": now}})
             if gone.deleted_count == 0:
                 raise
-            await self._collection.insert_one(fields)
-
-    def rebind(self, collection: AsyncCollection[dict[str, Any]]) -> None:
-        """Goes on over another connection to the same collection."""
-        self._collection = collection
+            await self._now().insert_one(fields)
 
     def _seal(self, id_: bytes, epoch: int, revision: int, content: bytes) -> bytes:
-        place = associated_data(self._service, self._collection.name, id_, epoch, revision)
+        place = associated_data(self._service, self.name, id_, epoch, revision)
         return seal_content(self._custody.state_key(epoch), content, place)
 
     def _document(self, fields: dict[str, Any]) -> Document:
         id_, epoch, revision = bytes(fields["_id"]), int(fields["epoch"]), int(fields["rev"])
-        place = associated_data(self._service, self._collection.name, id_, epoch, revision)
+        place = associated_data(self._service, self.name, id_, epoch, revision)
         due_at = fields.get("due_at")
         return Document(
             id=id_,

@@ -1,11 +1,10 @@
 """The connection to the service's one database, as a runtime part that also deletes on time."""
 
 import asyncio
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from pymongo import AsyncMongoClient, WriteConcern
+from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 from shirushi.rights import PRINCIPALS
@@ -16,45 +15,12 @@ from kit.errors import ShirushiError, Unavailable
 from kit.log import get_logger
 from kit.settings import ServiceSettings
 from kit.store.collection import SealedCollection
+from kit.store.connection import PresentDatabase, client_of, database_of
 from kit.tls import FileWatch
 
-# A primary that was killed is back within seconds; longer than this a caller should hear about it.
-SELECTION_SECONDS = 5.0
-CONNECT_SECONDS = 3.0
-# One that hangs instead of dying: an operation and its one repetition end within twice this.
-SOCKET_SECONDS = 5.0
 OLD_CLIENT_SECONDS = 10.0
 RENEWAL_CHECK_SECONDS = 30.0
 _log = get_logger()
-
-
-class PresentCollection:
-    """A collection of the store's present connection, looked up at each call: the connection is made anew at times."""
-
-    def __init__(self, database: Callable[[], AsyncDatabase[dict[str, Any]]], name: str) -> None:
-        self._database = database
-        self._name = name
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._database()[self._name], name)
-
-
-class PresentDatabase:
-    """The database behind a store's present connection, for what is not sealed; see `PresentCollection`."""
-
-    def __init__(self, connect: Callable[[], AsyncDatabase[dict[str, Any]]], options: Mapping[str, Any]) -> None:
-        self._connect = connect
-        self._options = options
-
-    def __getitem__(self, name: str) -> Any:
-        return PresentCollection(self._database, name)
-
-    def with_options(self, **options: Any) -> "PresentDatabase":
-        """Returns the same database with concerns of its own; see PyMongo."""
-        return PresentDatabase(self._connect, {**self._options, **options})
-
-    def _database(self) -> AsyncDatabase[dict[str, Any]]:
-        return self._connect().with_options(**self._options)
 
 
 class Store:
@@ -91,6 +57,7 @@ class Store:
         self._custody = custody
         self._clock = clock
         self._client: AsyncMongoClient[dict[str, Any]] | None = None
+        self._database: AsyncDatabase[dict[str, Any]] | None = None
         self._collections: dict[str, SealedCollection] = {}
         self._loops: list[asyncio.Task[None]] = []
         self._renewed = None if client_pem is None else FileWatch(client_pem)
@@ -110,39 +77,20 @@ class Store:
 
     def connect(self) -> AsyncDatabase[dict[str, Any]]:
         """Returns the database of this moment; the connection itself is made at first use."""
-        if self._client is None:
-            options: dict[str, Any] = {}
-            if self._client_pem is not None:
-                options = {
-                    "tls": True,
-                    "tlsCertificateKeyFile": str(self._client_pem),
-                    "tlsCAFile": str(self._ca),
-                    "authMechanism": "MONGODB-X509",
-                    "authSource": "$external",
-                }
-            self._client = AsyncMongoClient(
-                self._uri,
-                serverSelectionTimeoutMS=int(SELECTION_SECONDS * 1000),
-                connectTimeoutMS=int(CONNECT_SECONDS * 1000),
-                socketTimeoutMS=int(SOCKET_SECONDS * 1000),
-                # Without it operations would queue for ever behind those that hang.
-                waitQueueTimeoutMS=int(2 * SOCKET_SECONDS * 1000),
-                maxPoolSize=32,
-                tz_aware=True,
-                **options,
-            )
-        # j stays unset: asking for it by hand makes each write wait for the journal's timer.
-        return self._client.get_database(self._database_name, write_concern=WriteConcern(w="majority"))
+        if self._database is None:
+            self._client = client_of(self._uri, self._client_pem, self._ca)
+            self._database = database_of(self._client, self._database_name)
+        return self._database
 
     def present(self) -> PresentDatabase:
         """Returns the database for whoever keeps it: it follows the connection when that is made anew."""
-        return PresentDatabase(self.connect, {})
+        return PresentDatabase(self.connect)
 
     def collection(self, name: str) -> SealedCollection:
         """Returns a collection of sealed documents; call it before `start`, which makes its indexes."""
         if name not in self._collections:
             self._collections[name] = SealedCollection(
-                self.connect()[name], service=self._service, custody=self._custody, clock=self._clock
+                self.present()[name], service=self._service, custody=self._custody, clock=self._clock
             )
         return self._collections[name]
 
@@ -175,19 +123,16 @@ class Store:
             await asyncio.sleep(RENEWAL_CHECK_SECONDS)
             if not self._renewed.changed():
                 continue
-            old, self._client = self._client, None
+            fresh = client_of(self._uri, self._client_pem, self._ca)
+            database = database_of(fresh, self._database_name)
             try:
-                database = self.connect()
                 await database.command("ping")
             except (PyMongoError, OSError):
                 _log.warning("store_renewal_failed")
-                failed, self._client = self._client, old
-                if failed is not None and failed is not old:
-                    await failed.close()
+                await fresh.close()
                 self._renewed.again()
                 continue
-            for name, collection in self._collections.items():
-                collection.rebind(database[name])
+            old, self._client, self._database = self._client, fresh, database
             # What is under way ends over the old connection.
             await asyncio.sleep(OLD_CLIENT_SECONDS)
             if old is not None:

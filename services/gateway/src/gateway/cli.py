@@ -9,7 +9,7 @@ from typing import Any
 
 from kit.errors import ShirushiError
 from kit.settings import parse_or_exit
-from pymongo import AsyncMongoClient
+from kit.store.connection import client_for, database_of
 from shirushi.rights import PRINCIPALS
 
 from gateway.clients import FileRegistrations, MongoRegistrations
@@ -38,19 +38,8 @@ def clients(argv: list[str]) -> None:
 
 
 async def _run(settings: GatewaySettings, arguments: argparse.Namespace) -> int:
-    options: dict[str, Any] = {}
-    if settings.mongodb_client_pem is not None:
-        options = {
-            "tls": True,
-            "tlsCertificateKeyFile": str(settings.mongodb_client_pem),
-            "tlsCAFile": str(settings.tls_ca),
-            "authMechanism": "MONGODB-X509",
-            "authSource": "$external",
-        }
-    async with AsyncMongoClient[dict[str, Any]](
-        settings.mongodb_uri, serverSelectionTimeoutMS=5000, **options
-    ) as client:
-        registry = MongoRegistrations(client[PRINCIPALS["gateway"].database]["clients"])
+    async with client_for(settings) as client:
+        registry = MongoRegistrations(database_of(client, PRINCIPALS["gateway"].database)["clients"])
         match arguments.command:
             case "list":
                 for registration in await registry.read():

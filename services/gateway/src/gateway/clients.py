@@ -9,6 +9,7 @@ import yaml
 from kit.errors import ShirushiError, Unavailable
 from kit.log import get_logger
 from kit.store.collection import unavailable_on_failure
+from kit.store.connection import PresentCollection
 from pymongo.asynchronous.collection import AsyncCollection
 
 from gateway.domain.client import Client, RegistrationError, client_from
@@ -57,7 +58,7 @@ class FileRegistrations:
 class MongoRegistrations:
     """The collection `clients`, kept by `gateway clients add` and `remove`."""
 
-    def __init__(self, collection: AsyncCollection[dict[str, Any]]) -> None:
+    def __init__(self, collection: AsyncCollection[dict[str, Any]] | PresentCollection) -> None:
         self._collection = collection
 
     @unavailable_on_failure

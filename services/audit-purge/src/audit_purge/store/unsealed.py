@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar
 
 from kit.errors import Unavailable
-from kit.store.mongo import PresentDatabase
+from kit.store.connection import PresentDatabase
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
