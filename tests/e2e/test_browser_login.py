@@ -217,7 +217,7 @@ def test_without_scripts_the_first_page_stands_still_and_the_waiting_page_refres
     with person(browser, java_script_enabled=False) as context:
         page = login_page(context, sandbox)
         expect(page.frame_locator("iframe.qr").locator("svg")).to_be_visible()
-        frame = page.frame(url=re.compile(r"/qr$"))
+        frame = page.frame(url=re.compile(r"/qr\?lang=ja$"))
         app = phone.new_page()
         app.goto(scan(frame.content()))
         agree_to_all(app)

@@ -41,13 +41,15 @@ class Edge:
         if scope["type"] != "http":
             return  # no lifespan, no websockets
         began = time.perf_counter()
-        status = 0
+        status, took = 0, 0.0
 
         async def watched(message: Message) -> None:
-            nonlocal status
+            nonlocal status, took
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
+            # What a route does after its answer (a background task) keeps nobody waiting.
+            took = time.perf_counter() - began
 
         # The router raises for unknown paths and methods only where it believes an application to be around it.
         scope["app"] = self
@@ -59,4 +61,4 @@ class Edge:
             await self._answer_to(error, scope)(scope, receive, watched)
         if status:
             name = self._names.get(scope.get("endpoint"), "none")  # type: ignore[arg-type]
-            self._watch(name, status, time.perf_counter() - began)
+            self._watch(name, status, took)

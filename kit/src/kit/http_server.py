@@ -192,11 +192,16 @@ class _Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self._head_timer is not None and not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if self._head_timer is not None:
             # Still within one head: whatever came belongs to it.
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._refuse(431)
+        elif self.cycle is None or self.cycle.response_complete:
+            # An empty line between requests begins none, but it has ended uvicorn's wait for the next.
+            self._await_head()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

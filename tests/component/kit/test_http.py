@@ -222,6 +222,23 @@ async def test_a_silent_connection_is_closed(monkeypatch):
         assert status(await exchange(server, b"GET / HT")) == 408
 
 
+async def test_an_empty_line_after_an_answer_keeps_no_connection_open(monkeypatch):
+    monkeypatch.setattr("kit.http_server.HEAD_SECONDS", 0.1)
+    kept = get("/echo").replace(b"connection: close\r\n", b"")
+    async with serving() as server, connection(server) as (reader, writer), asyncio.timeout(5):
+        writer.write(kept)
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"\r\n")
+        assert b"408" in await reader.read()
+
+
+async def test_an_empty_line_before_a_request_is_taken():
+    async with serving() as server:
+        kept = get("/echo").replace(b"connection: close\r\n", b"")
+        answers = await exchange(server, kept + b"\r\n" + get("/echo"))
+    assert answers.count(b"HTTP/1.1 200") == 2
+
+
 async def test_an_exception_becomes_a_blank_500_and_its_text_stays_in_the_process(written):
     async def bare(scope, receive, send):
         raise ValueError(PERSONAL)

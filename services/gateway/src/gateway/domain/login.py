@@ -70,6 +70,8 @@ class Login(msgspec.Struct, frozen=True, omit_defaults=True):
     typed_wrong: int = 0
     concluded_at: float = 0.0
     announced: bool = False
+    # The tokens left although the conclusion could not be published yet.
+    answered: bool = False
 
     @property
     def asked(self) -> tuple[str, ...]:

@@ -1,10 +1,11 @@
 """The relying party redeems a code for tokens, once (RFC 6749 §4.1.3, OpenID Connect Core §3.1.3).
 
 Once means one answer: where the process that spent a code died before its answer, or the client had hung up when it was
-ready, the same client may ask again.
+ready, the same client may ask again. That an answer left is known by its announcement, or by a note in its place.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import msgspec
 from kit.clock import Clock
 from kit.custody import KeyGone
+from kit.errors import Unavailable
 from kit.hour import Hour
 from shirushi.gateway.v1 import events_pb2 as pb
 
@@ -60,14 +62,20 @@ class Redeemer:
     answered: Noted = field(default_factory=Noted)
     wait: Callable[[float], Awaitable[None]] = asyncio.sleep
 
-    async def redeem(self, client_id: str, form: Mapping[str, str]) -> Redeemed:
+    async def redeem(
+        self, client_id: str, form: Mapping[str, str], is_gone: Callable[[], bool] = lambda: False
+    ) -> Redeemed:
         """Spends a code, even when something else about the request is wrong, and returns what it is worth.
 
-        Who has somebody to answer notes the login in `answered` before anything else happens.
+        Args:
+            client_id: the authenticated client's.
+            form: the token request.
+            is_gone: whether who asks has hung up. A request that hung somewhere while its client asked again elsewhere
+                spends nothing and takes nothing back.
 
         Raises:
             OAuthError: invalid_request, invalid_grant.
-            Unavailable: the database is away; the code is as it was.
+            Unavailable: the database is away and the code as it was, or nobody is there to answer.
         """
         code = form.get("code")
         if not code:
@@ -84,10 +92,18 @@ class Redeemer:
                 # Not spent: otherwise whoever saw a code could spoil it.
                 raise _invalid_grant("code is not for this client")
             stored, collected = await self._settled(token, stored, collected)
+            if is_gone():
+                raise Unavailable(reason="caller_gone")
             try:
-                return await self._redeem(stored, collected, form)
+                redeemed = await self._redeem(stored, collected, form)
             except Changed:
                 fresh = True
+                continue
+            if is_gone():
+                # Nothing is announced, so the client may ask again.
+                raise Unavailable(reason="caller_gone")
+            self.answered.note(stored.login_id)
+            return redeemed
         raise _invalid_grant("code is not valid")
 
     async def _settled(self, token: OpenedToken, stored: Stored, collected: Collected) -> tuple[Stored, Collected]:
@@ -100,11 +116,19 @@ class Redeemer:
             stored, collected = await self._login_of(token, fresh=True)
         return stored, collected
 
+    async def keep_answered(self, stored: Stored) -> None:
+        """Lets every replica know that the tokens left, where the conclusion, which says so too, is not published in time."""
+        answered = msgspec.structs.replace(stored.login, answered=True)
+        # Whoever changed the login meanwhile knew; and the note in this process stands in any case.
+        with contextlib.suppress(Changed, Gone, Unavailable):
+            await self.logins.change(stored, stored.state, answered, due_at=stored.due_at)
+
     def _may_be_unanswered(self, stored: Stored) -> bool:
         login = stored.login
         return (
             stored.state is State.REDEEMED
             and not login.announced
+            and not login.answered
             and not login.killed
             and stored.login_id not in self.answered
             # From then on the sweeper announces it, for whoever died.

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 
 import msgspec
 from kit.encoding import unb64u
@@ -28,6 +29,8 @@ from gateway.web.parts import OIDC, Parts
 
 _FORM = "application/x-www-form-urlencoded"
 _FLUSH_SECONDS = 0.005
+# Sooner than a code that comes again is judged by what is stored (gateway.domain.redeem).
+ANNOUNCE_SECONDS = 1.0
 _log = get_logger()
 
 
@@ -41,12 +44,7 @@ def routes(parts: Parts) -> list[Route]:
             form = await _form(request)
             client_id = await _authenticated(parts, form, audiences)
             _check_grant_type(form)
-            redeemed = await parts.redeemer.redeem(client_id, form)
-            if is_gone(request.scope):
-                # Nobody hears of it and nothing is announced, so the client may ask again.
-                _log.warning("redemption_unheard", login_id=redeemed.stored.login_id.hex())
-                return temporarily_unavailable()
-            parts.redeemer.answered.note(redeemed.stored.login_id)
+            redeemed = await parts.redeemer.redeem(client_id, form, partial(is_gone, request.scope))
             return _granted(parts, redeemed)
         except OAuthError as error:
             _log.info("token_refused", error=error.error, rule=error.logged)
@@ -118,9 +116,13 @@ def _granted(parts: Parts, redeemed: Redeemed) -> Response:
     async def announce() -> None:
         # The event loop writes at the end of its turn: a death in the work below must not take the answer with it.
         await asyncio.sleep(_FLUSH_SECONDS)
+        announcing = asyncio.create_task(parts.verdicts.announce(stored))
         # The login is due in the store until this has been done, so a death in between only delays it.
+        await asyncio.wait((announcing,), timeout=ANNOUNCE_SECONDS)
+        if not announcing.done() or announcing.exception() is not None:
+            await parts.redeemer.keep_answered(stored)
         try:
-            await parts.verdicts.announce(stored)
+            await announcing
         except ShirushiError as error:
             _log.warning("conclusion_delayed", login_id=stored.login_id.hex(), reason=error.reason)
 
