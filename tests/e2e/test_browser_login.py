@@ -230,6 +230,29 @@ def test_without_scripts_the_first_page_stands_still_and_the_waiting_page_refres
 
 
 @pytest.mark.drill
+def test_a_page_whose_server_was_away_for_a_moment_goes_on_by_itself(sandbox, desk, phone):
+    answered: list[str] = []
+
+    def away(route):
+        answered.append(route.request.url)
+        route.fulfill(status=502, content_type="text/html", body="Bad Gateway")
+
+    # As a proxy answers during an upgrade: to what the page follows, and to a refresh of the QR frame.
+    desk.route("**/events", away, times=2)
+    page = login_page(desk, sandbox)
+    expect(page.frame_locator("iframe.qr").locator("svg")).to_be_visible()
+    desk.route("**/qr?lang=*", away, times=1)
+    expect(page.frame_locator("iframe.qr").get_by_text("Bad Gateway")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.frame_locator("iframe.qr").locator("svg")).to_be_visible(timeout=PATIENCE_MS)
+    app = phone.new_page()
+    app.goto(scanned(page))
+    agree_to_all(app)
+    approve(app)
+    expect_greeting(page, sandbox)
+    assert [url.rpartition("/")[2].partition("?")[0] for url in answered] == ["events", "events", "qr"]
+
+
+@pytest.mark.drill
 def test_a_return_into_another_browser_shows_a_code_that_the_first_browser_takes(sandbox, desk, phone):
     page = login_page(desk, sandbox)
     # The app link is opened on another device, as after a message from somebody: that device is not logged in.

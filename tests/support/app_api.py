@@ -60,6 +60,7 @@ class AppApi:
     signer: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     refusal: int | None = None
     evidence: pb.Evidence | None = None
+    answers: int = 0
     cancelled: str | None = None
     claim_key: dict | None = None
     problem: tuple[int, str] | None = None
@@ -141,6 +142,7 @@ class AppApi:
         padded = Sealer().open_(sealed, self.pair, bound)
         assert len(padded) == EVIDENCE_BYTES
         self.evidence = pb.Evidence.FromString(unpad(padded))
+        self.answers += 1
         return {"state": "answered"}
 
     def cancel(self, body):

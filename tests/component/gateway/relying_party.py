@@ -121,14 +121,14 @@ class RelyingParty:
         assert not parameters.keys() - {"session_state"}
         return code
 
-    def error_of(self, response):
+    def error_of(self, response, state=None):
         """Error and description of a redirect to this relying party, everything else about which is checked."""
         assert response.status_code == 303
         target = response.headers["location"]
         assert target.startswith(f"{self.redirect_uri}?")
         parameters = query_of(target)
         assert parameters.pop("iss") == ISSUER
-        assert parameters.pop("state", self.state) == self.state
+        assert parameters.pop("state", state or self.state) == (state or self.state)
         return parameters["error"], parameters.get("error_description")
 
 

@@ -81,7 +81,7 @@ async def test_what_cannot_be_redirected_is_shown_to_the_person(gateway, browser
 @pytest.mark.parametrize(("name", "value", "error"), SENT_BACK)
 async def test_what_breaks_a_rule_goes_back_with_state_and_issuer(gateway, browser, city, name, value, error):
     response = await browser.authorize(city.request(**{name: value}))
-    told, description = city.error_of(response)
+    told, description = city.error_of(response, value if value == "x" * 256 and name == "state" else None)
     assert told == error
     assert description
     if name != "state":
@@ -89,6 +89,13 @@ async def test_what_breaks_a_rule_goes_back_with_state_and_issuer(gateway, brows
     assert not gateway.logins_kept.rows
     assert not gateway.challenges.issued
     assert not browser.login_cookies
+
+
+async def test_a_state_that_is_too_long_for_a_login_is_sent_back_all_the_same(browser, city):
+    state = "x" * 2000
+    response = await browser.authorize(city.request(state=state))
+    assert f"state={state}" in response.headers["location"]
+    assert city.error_of(response, state)[0] == "invalid_request"
 
 
 async def test_a_scope_that_the_client_is_not_registered_for_goes_back(browser, bank):

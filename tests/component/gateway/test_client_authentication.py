@@ -96,6 +96,22 @@ async def test_claims_that_break_a_rule(city, changes, said):
     assert said in await refused(city, city.assertion(**changes))
 
 
+async def test_a_key_that_was_registered_without_an_id_may_be_called_anything(gateway, city):
+    (entry,) = [entry for entry in gateway.registrations.entries if entry["client_id"] == "city"]
+    nameless = {name: value for name, value in CITY_KEY.as_dict(private=False).items() if name != "kid"}
+    entry["jwks"] = {"keys": [generated().as_dict(private=False), nameless]}
+    await gateway.registry.refresh()
+    for kid in ("my-key", NOTHING):
+        response = await city.redeem("code", client_assertion=city.assertion(header={"kid": kid}))
+        assert response.json()["error"] == "invalid_grant"
+    forged = city.assertion(key=generated(), header={"kid": "my-key"})
+    assert "not signed" in await refused(city, forged)
+
+
+async def test_a_key_that_was_registered_with_an_id_is_that_one_only(city):
+    assert "not signed" in await refused(city, city.assertion(header={"kid": "another"}))
+
+
 @pytest.mark.parametrize("changes", TAKEN)
 async def test_claims_that_keep_the_rules(city, changes):
     response = await city.redeem("code", client_assertion=city.assertion(**changes))

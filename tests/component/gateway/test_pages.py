@@ -129,6 +129,33 @@ async def test_the_page_works_without_scripts(browser, city):
     assert int(seconds) >= 2
 
 
+async def test_without_a_qr_code_the_page_works_without_scripts_too(gateway, browser, city):
+    (entry,) = [entry for entry in gateway.registrations.entries if entry["client_id"] == "city"]
+    entry["transports"] = ["app_link"]
+    await gateway.registry.refresh()
+    await browser.authorize(city.request())
+    assert browser.find(r'id="(next)" href="/login/[^"]+/wait"')
+
+
+async def test_that_required_items_are_required_is_said_where_there_are_any(browser, city, desk):
+    said = "必須の項目に同意されない場合"
+    assert said not in (await browser.authorize(city.request(scope="openid name"))).text
+    assert said in (await browser.authorize(desk.request(scope="openid name"))).text
+
+
+async def test_what_goes_wrong_in_the_qr_frame_is_said_in_the_frame(gateway, browser, other_browser, city):
+    await browser.authorize(city.request())
+    frame = browser.qr_path
+    for page, status, reason in (
+        (await other_browser.get(frame), 403, "wrong_browser"),
+        (await browser.get("/login/nothing/qr"), 410, "gone"),
+    ):
+        assert page.status_code == status
+        assert f'data-reason="{reason}"' in page.text
+        assert "frame-ancestors 'self'" in page.headers["content-security-policy"]
+        assert 'http-equiv="refresh"' not in page.text
+
+
 async def test_the_qr_frame_is_new_every_five_seconds_and_refreshes_itself(gateway, browser, city):
     await browser.authorize(city.request())
     frame = browser.qr_path

@@ -1,6 +1,7 @@
 """The app's way back and the typed code: a link that travelled logs nobody in but the browser that asked."""
 
 import asyncio
+import re
 
 import pytest
 
@@ -28,6 +29,21 @@ async def test_a_way_back_before_the_verdict_waits_and_then_goes_on(browser, sta
     path = browser.path
     await phone.approve()
     city.code_of(await browser.get(f"{path}/wait"))
+
+
+async def test_who_has_come_back_is_told_that_nothing_is_left_to_do(gateway, browser, started):
+    phone = await started(ui_locales="ja")
+    page = await browser.come_back(phone)
+    assert browser.find(r'<h1 data-stage="answered">([^<]+)<') == "確認しています"
+    assert re.search(r'<h1 data-stage="asked" hidden>', page.text)
+
+
+async def test_a_return_into_another_browser_after_the_end_offers_no_code(browser, other_browser, started):
+    phone = await started()
+    await phone.cancel()
+    page = await other_browser.come_back(phone)
+    assert (page.status_code, other_browser.problem) == (410, "gone")
+    assert other_browser.find(CODE) is None
 
 
 async def test_an_app_link_sent_to_someone_else_leaves_the_senders_browser_waiting(
@@ -85,6 +101,8 @@ async def test_five_wrong_codes_and_the_right_one_is_refused_too(browser, other_
     response = await browser.post(f"{path}/code", code=right)
     assert "location" not in response.headers
     assert browser.problem == "typed_code_spent"
+    assert not re.search(r"<form[^>]*/code", response.text)
+    assert "もう少しで" not in response.text
 
 
 async def test_of_guesses_that_come_together_no_more_are_looked_at_than_five(gateway, browser, other_browser, started):

@@ -3,6 +3,7 @@
 import httpx
 import pytest
 from kit.edge import Edge
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
@@ -46,6 +47,27 @@ async def web(counted):
 async def test_an_answer_is_counted_by_the_name_of_its_route(web, counted):
     assert (await web.get("/fine")).text == "fine"
     assert counted == [("fine", 200, True)]
+
+
+async def test_what_a_route_does_after_its_answer_is_not_counted(monkeypatch):
+    moment = 0.0
+    monkeypatch.setattr("kit.edge.time.perf_counter", lambda: moment)
+
+    async def afterwards():
+        nonlocal moment
+        moment += 100
+
+    async def fine(_: Request) -> Response:
+        nonlocal moment
+        moment += 2
+        return PlainTextResponse("fine", background=BackgroundTask(afterwards))
+
+    counted = []
+    edge = Edge([Route("/", fine, name="fine")], lambda *_: Response(), lambda *answered: counted.append(answered))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(edge), base_url="http://edge") as client:
+        await client.get("/")
+    assert counted == [("fine", 200, 2.0)]
+    assert moment == 102
 
 
 async def test_what_a_route_raises_is_rendered_and_counted(web, counted):

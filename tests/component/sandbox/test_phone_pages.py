@@ -1,5 +1,6 @@
 """The simulated phone as a browser without scripts sees it."""
 
+import asyncio
 import re
 
 import aiohttp
@@ -88,6 +89,19 @@ async def test_cancelling_returns_without_evidence(browser, api):
     answer = await browser.post(path, data={"card": "hanako", "pin": "1234", "cancel": "1"})
     assert answer.headers["location"] == RETURN
     assert (api.evidence, api.cancelled) == (None, "declined")
+
+
+async def test_pressed_twice_it_is_answered_once_and_both_lead_on(browser, api):
+    path = await opened(browser, api)
+    form = {"card": "hanako", "pin": "1234", "text_pin": "5678", "agree": "name", "approve": "1"}
+    answers = await asyncio.gather(*(browser.post(path, data=form) for _ in range(3)))
+    assert {(answer.status_code, answer.headers["location"]) for answer in answers} == {(303, RETURN)}
+    assert api.answers == 1
+
+
+async def test_the_form_may_end_at_a_site_of_any_scheme(browser, api):
+    page = await browser.get(await opened(browser, api))
+    assert "form-action" not in page.headers["content-security-policy"]
 
 
 async def test_a_wrong_pin_is_told_and_can_be_corrected(browser, api):

@@ -1,5 +1,6 @@
 """The simulated phone as plain web pages: open a link, read who asks for what, choose a card, type its PIN, approve."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,9 +28,10 @@ from sandbox.phone.texts import ATTRIBUTES, HINTS, PROBLEMS, REASONS, Text
 # A link's fragment never reaches a server: this hands it to the page that works without a script.
 FORWARD = "location.replace('/test-card?link=' + encodeURIComponent(location.href));"
 HEADERS = {
-    # The browser goes on to the gateway's return address after the form was sent.
+    # No form-action: browsers apply it to every redirect after a form, and this one leads over the gateway to a site whose
+    # address may have any scheme (a developer's http://localhost, another app's own).
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'self'; form-action 'self' https:; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'self'; frame-ancestors 'none'"
     ),
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -45,6 +47,7 @@ class Errand:
 
     asked: Asked
     outcome: str = ""
+    deciding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 @dataclass
@@ -123,12 +126,11 @@ class Pages:
         body = await request.body()
         form = parse_qs(body[:MAX_FORM].decode("utf-8", "replace"), keep_blank_values=True)
         try:
-            if "cancel" in form:
-                await self._cancel(errand, "declined")
-            else:
-                refusal = await self._approve(errand, form)
-                if refusal is not None:
-                    return self._ask(request, errand, form, refusal)
+            # Pressed twice it is decided once, and both presses lead on.
+            async with errand.deciding:
+                refusal = None if errand.outcome else await self._decide(errand, form)
+            if refusal is not None:
+                return self._ask(request, errand, form, refusal)
         except ApiError as error:
             return self._problem(request, error.code)
         except (aiohttp.ClientError, Away, TimeoutError):
@@ -136,6 +138,12 @@ class Pages:
         if errand.asked.transport == "app_link":
             return RedirectResponse(errand.asked.sheet.return_uri, status_code=303)
         return RedirectResponse(f"{request.url.path}/done?lang={_language(request)}", status_code=303)
+
+    async def _decide(self, errand: Errand, form: Mapping[str, list[str]]) -> Text | None:
+        if "cancel" in form:
+            await self._cancel(errand, "declined")
+            return None
+        return await self._approve(errand, form)
 
     async def _cancel(self, errand: Errand, reason: str) -> None:
         await self.phone.cancel(errand.asked, reason)

@@ -1,7 +1,9 @@
 """Checks the signature of a client assertion with the client's registered keys, inline or behind `jwks_uri`."""
 
 import asyncio
+import contextlib
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -24,6 +26,8 @@ FETCH_SECONDS = 5.0
 # A site that is away or broken is not asked for every assertion that names its client.
 JWKS_RETRY_SECONDS = 5.0
 MIN_RSA_BITS = 2048
+# Each is tried in turn where an assertion names a key id that nobody registered.
+MOST_NAMELESS = 4
 # What a library makes of a JWT that is none; deeply nested JSON ends as RecursionError.
 _UNREADABLE = (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
@@ -34,7 +38,7 @@ class AssertionKeys:
     name = "assertion-keys"
 
     def __init__(self) -> None:
-        self._parsed: dict[str, tuple[object, float, KeySet]] = {}
+        self._parsed: dict[str, tuple[object, float, _Keys]] = {}
         self._session: aiohttp.ClientSession | None = None
         self._failed: dict[str, tuple[object, float]] = {}
         self._fetching: dict[str, asyncio.Lock] = {}
@@ -66,12 +70,12 @@ class AssertionKeys:
         except _UNREADABLE:
             raise invalid_client("client_assertion: not signed with a registered key") from None
 
-    def _decode(self, assertion: str, keys: KeySet) -> dict[str, Any]:
-        token = jwt.decode(assertion, keys, algorithms=list(ALGORITHMS))
+    def _decode(self, assertion: str, keys: "_Keys") -> dict[str, Any]:
+        token = _verified(assertion, keys)
         _check_type(token.header)
         return dict(token.claims)
 
-    async def _keys(self, client: Client, life: float) -> KeySet:
+    async def _keys(self, client: Client, life: float) -> "_Keys":
         # Compared by value: the registry is read anew every few seconds.
         source: object = client.jwks_uri or client.jwks
         known = self._parsed.get(client.client_id)
@@ -95,7 +99,7 @@ class AssertionKeys:
         self._parsed[client.client_id] = (source, time.monotonic(), keys)
         return keys
 
-    async def _fetched(self, client_id: str, uri: str) -> KeySet:
+    async def _fetched(self, client_id: str, uri: str) -> "_Keys":
         failed = self._failed.get(client_id)
         if failed is not None and failed[0] == uri and time.monotonic() - failed[1] < JWKS_RETRY_SECONDS:
             raise invalid_client("jwks_uri cannot be read")
@@ -126,23 +130,54 @@ class AssertionKeys:
         return decoded if isinstance(decoded, dict) else {}
 
 
-def _key_set(jwks: dict[str, Any]) -> KeySet:
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """A client's keys, and those among them that were registered without a key id."""
+
+    all: KeySet
+    nameless: tuple[RSAKey | ECKey, ...]
+
+
+def _verified(assertion: str, keys: _Keys) -> jwt.Token:
+    """Returns a token that one of the keys has signed; raises what the library does."""
+    try:
+        return jwt.decode(assertion, keys.all, algorithms=list(ALGORITHMS))
+    except _UNREADABLE:
+        # The library names a key without an id after its thumbprint; the client may call it as it likes (RFC 7517 §4.5).
+        for key in keys.nameless:
+            with contextlib.suppress(*_UNREADABLE):
+                return jwt.decode(assertion, key, algorithms=list(ALGORITHMS))
+        raise
+
+
+def _key_set(jwks: dict[str, Any]) -> _Keys:
     entries = jwks.get("keys")
     keys: list[OctKey | RSAKey | ECKey | OKPKey] = []
+    nameless: list[RSAKey | ECKey] = []
     for entry in entries if isinstance(entries, list) else []:
         try:
-            if entry.get("kty") == "EC" and entry.get("crv") == "P-256":
-                keys.append(ECKey.import_key(entry))
-            elif entry.get("kty") == "RSA":
-                key = RSAKey.import_key(entry)
-                if key.public_key.key_size >= MIN_RSA_BITS:
-                    keys.append(key)
+            key = _usable_key(entry)
+            if key is None:
+                continue
+            keys.append(key)
+            if "kid" not in entry and len(nameless) < MOST_NAMELESS:
+                nameless.append(key)
         except (JoseError, ValueError, TypeError, AttributeError, KeyError):
             # One key that cannot be read does not take the others away.
             continue
     if not keys:
         raise invalid_client("the client has no usable key registered")
-    return KeySet(keys)
+    return _Keys(KeySet(keys), tuple(nameless))
+
+
+def _usable_key(entry: dict[str, Any]) -> RSAKey | ECKey | None:
+    if entry.get("kty") == "EC" and entry.get("crv") == "P-256":
+        return ECKey.import_key(entry)
+    if entry.get("kty") == "RSA":
+        key = RSAKey.import_key(entry)
+        if key.public_key.key_size >= MIN_RSA_BITS:
+            return key
+    return None
 
 
 def _check_type(header: Header) -> None:

@@ -88,6 +88,11 @@ def qr_frame(content: str, language: str, *, refresh: float, click: str | None) 
     )
 
 
+def frame_note(reason: str, language: str, status: int, *, refresh: int | None) -> HTMLResponse:
+    """Returns what stands in the frame in place of a QR code; with `refresh` it is asked for again after so many seconds."""
+    return document("frame_note.html", language, status, frame=True, reason=reason, refresh=refresh)
+
+
 def time_of_day(at: float) -> str:
     """Returns hours and minutes in Japan."""
     return datetime.fromtimestamp(at, _JAPAN).strftime("%H:%M")

@@ -14,12 +14,16 @@ TEXTS: dict[str, tuple[str, str]] = {
     "purpose": ("利用目的", "Purpose"),
     "asked": ("お渡しする情報", "What is handed over"),
     "asked_none": (
-        "お名前や住所などは渡りません。「前回と同じ方である」ことだけが伝わります。",
+        "お名前や住所などは渡されません。「前回と同じ方である」ことだけが伝わります。",
         "No name, no address: the site only learns that you are the same person as last time.",
     ),
     "asked_some": (
         "お渡しするかどうかは、スマートフォンの画面で項目ごとに選べます。",
         "You decide about each item on your phone.",
+    ),
+    "asked_must": (
+        "必須の項目に同意されない場合は、ログインできません。",
+        "Without those that are required you cannot log in.",
     ),
     "essential": ("必須", "required"),
     "attribute_name": ("氏名", "Name"),
@@ -44,6 +48,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "qr_fresh": ("QRコードは数秒ごとに新しくなります。", "The code renews itself every few seconds."),
     "qr_click": ("サンドボックス：クリックで読み取る", "Sandbox: click instead of scanning"),
     "next": ("読み取ったら、次へ", "I have scanned it: continue"),
+    "next_app": ("アプリで操作したら、次へ", "I have used the app: continue"),
     "cancel": ("ログインをやめる", "Cancel"),
     "sandbox": ("サンドボックス", "Sandbox"),
     "test_card": ("テストカードで続ける", "Continue with a test card"),
@@ -54,8 +59,13 @@ TEXTS: dict[str, tuple[str, str]] = {
         "If you did not start this login yourself, do not use your card and close this page.",
     ),
     "waiting_asked": ("スマートフォンでの操作をお待ちしています", "Waiting for your phone"),
-    "waiting_claimed": ("スマートフォンでお続けください", "Continue on your phone"),
+    "waiting_claimed": ("スマートフォンで操作を続けてください", "Continue on your phone"),
     "waiting_delayed": ("カードの有効性を確認しています", "Checking that your card is valid"),
+    "waiting_answered": ("確認しています", "Checking"),
+    "waiting_check": (
+        "カードの情報を受け取りました。この画面のままお待ちください。",
+        "What the card said has arrived. Please stay on this page.",
+    ),
     "waiting_app": (
         "アプリでQRコードを読み取り、カードをかざしてください。",
         "Scan the QR code with the app and hold your card to the phone.",
@@ -66,7 +76,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "waiting_long": (
         "確認先からの回答を待っています。時間がかかることがありますが、この画面のままお待ちください。",
-        "The revocation source has not answered yet. This may take a while; please stay on this page.",
+        "We are still waiting for confirmation that your card is valid. This may take a while; please stay on this page.",
     ),
     "to_site": (
         "終わると、自動的に「{}」へ進みます。",

@@ -15,6 +15,7 @@ class Progress(StrEnum):
     ASKED = "asked"
     CLAIMED = "claimed"
     DELAYED = "delayed"
+    ANSWERED = "answered"
 
 
 class WaitingBrowsers:

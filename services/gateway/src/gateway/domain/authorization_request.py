@@ -15,6 +15,7 @@ from gateway.domain.redirect_uri import check_redirect_uri
 
 ATTRIBUTE_SCOPES = ("name", "address", "birthdate", "gender")
 _PRINTABLE = re.compile(r"[\x20-\x7E]{1,255}")
+_ANSWERABLE = re.compile(r"[\x20-\x7E]+")
 _WEIGHT = re.compile(r"q=([01](?:\.[0-9]{0,3})?)")
 _LANGUAGES = ("ja", "en")
 _MAX_UI_LOCALES = 255
@@ -174,9 +175,12 @@ def check_authorization_request(parameters: Parameters, client: Client) -> Autho
 
 
 def answerable_state(parameters: Parameters) -> str | None:
-    """Returns the `state` to send back with an error: only one that kept its own rule."""
+    """Returns the `state` to send back with an error (RFC 6749 §4.1.2.1), also one that is too long for a login.
+
+    One that holds other characters than the rule allows is not sent anywhere.
+    """
     state = parameters.get("state")
-    return state if state is not None and _PRINTABLE.fullmatch(state) else None
+    return state if state is not None and _ANSWERABLE.fullmatch(state) else None
 
 
 def language_of(ui_locales: str | None, accept_language: str | None) -> str | None:

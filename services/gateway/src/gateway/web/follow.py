@@ -13,6 +13,7 @@ from gateway.domain.login import State
 from gateway.domain.ports import Gone
 from gateway.web.opened import OpenedPage, for_people, opened_page
 from gateway.web.parts import Parts
+from gateway.web.wait import progress_shown
 
 # Ended from time to time, so that connections spread over replicas; the browser connects again by itself.
 STREAM_SECONDS = 120.0
@@ -48,7 +49,7 @@ async def _news(parts: Parts, page: OpenedPage, stopping: asyncio.Event) -> Asyn
             if target is not None:
                 yield _event("go", target)
                 return
-            progress = parts.waiting.progress(page.login_id).value
+            progress = progress_shown(parts, page).value
             # The same news again is a comment that keeps the connection alive.
             yield _event("progress", progress) if progress != told else b": still\n\n"
             told = progress

@@ -23,8 +23,6 @@ _STATUS = {
     "gone": 410,
     "wrong_browser": 403,
     "already_collected": 409,
-    "not_ready": 409,
-    "typed_code_spent": 429,
 }
 _REDIRECT_HEADERS = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
 _log = get_logger()
@@ -78,8 +76,13 @@ def see_other(location: str) -> Response:
     return RedirectResponse(location, 303, headers=_REDIRECT_HEADERS)
 
 
-def for_people(handler: Handler) -> Handler:
-    """Wraps a page so that what cannot go on is told to the person in their language."""
+def for_people(handler: Handler, shown: Callable[[str, str, int], Response] = error_page) -> Handler:
+    """Wraps a page so that what cannot go on is told to the person in their language.
+
+    Args:
+        handler: the page.
+        shown: makes the answer of a reason, a language and a status.
+    """
 
     async def wrapped(request: Request) -> Response:
         try:
@@ -92,9 +95,9 @@ def for_people(handler: Handler) -> Handler:
             reason = "request_unreadable"
         except ShirushiError as error:
             _log.warning("page_unavailable", reason=error.reason)
-            response = error_page("unavailable", language(request), 503)
+            response = shown("unavailable", language(request), 503)
             response.headers["retry-after"] = "2"
             return response
-        return error_page(reason, language(request), _STATUS.get(reason, 400))
+        return shown(reason, language(request), _STATUS.get(reason, 400))
 
     return wrapped

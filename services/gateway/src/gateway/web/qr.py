@@ -8,10 +8,12 @@ from starlette.routing import Route
 
 from gateway.domain.errors import LoginRefused
 from gateway.domain.qr import QrSource
-from gateway.pages import qr_frame
+from gateway.pages import frame_note, qr_frame
 from gateway.web.asking import language
 from gateway.web.opened import for_people, opened_page
 from gateway.web.parts import Parts
+
+_AGAIN_SECONDS = 5
 
 
 def routes(parts: Parts) -> list[Route]:
@@ -28,4 +30,9 @@ def routes(parts: Parts) -> list[Route]:
         click = f"{parts.test_card_url}?link={quote(content, safe='')}" if parts.test_card_url else None
         return qr_frame(content, language(request), refresh=step, click=click)
 
-    return [Route("/login/{ref}/qr", for_people(qr), methods=["GET"], name="qr")]
+    return [Route("/login/{ref}/qr", for_people(qr, _in_frame), methods=["GET"], name="qr")]
+
+
+def _in_frame(reason: str, language: str, status: int) -> Response:
+    """A frame that holds anything but a document of ours stays as it is: no browser shows a page there that forbids it."""
+    return frame_note(reason, language, status, refresh=_AGAIN_SECONDS if reason == "unavailable" else None)

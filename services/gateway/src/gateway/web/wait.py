@@ -81,8 +81,14 @@ def waiting_page(parts: Parts, request: Request, page: OpenedPage, stored: Store
         redirect_uri=stored.login.redirect_uri,
         shown=stored.login.shown,
         path=page.path,
-        progress=parts.waiting.progress(page.login_id).value,
+        progress=progress_shown(parts, page).value,
     )
+
+
+def progress_shown(parts: Parts, page: OpenedPage) -> Progress:
+    """Returns what to tell of a login without an outcome: who has come back from the app has done all there is to do."""
+    progress = parts.waiting.progress(page.login_id)
+    return Progress.ANSWERED if page.returned and progress is not Progress.DELAYED else progress
 
 
 def code_page(request: Request, page: OpenedPage, stored: Stored, problem: str = "", status: int = 200) -> Response:

@@ -5,7 +5,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.domain.login import State
 from gateway.domain.opaque_token import open_token, seal_token
+from gateway.domain.ports import Gone
 from gateway.domain.typed_code import typed_code
 from gateway.pages import document
 from gateway.web.asking import language
@@ -24,6 +26,8 @@ def routes(parts: Parts) -> list[Route]:
         token = open_token(parts.keys, "return", query.get("c", ""))
         stored = await parts.logins.find(token.login_id)
         if not is_asking_browser(parts, request, token):
+            if stored.state not in (State.WAITING, State.VERIFIED):
+                raise Gone
             # Another browser than the one that started: it may be the holder's other one, and it may be that the link
             # was sent to them. Who carries the code over decides; nothing happens by itself.
             code = typed_code(parts.keys.token_key(token.epoch), token.login_id)
