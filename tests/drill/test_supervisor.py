@@ -91,8 +91,9 @@ def gone(command, seconds=10.0):
     return command.processes() == []
 
 
-def test_a_login_through_the_command(command, running):
-    done = command.run("login", "--card", "hanako", "--rp", "city", "--json")
+@pytest.mark.parametrize("transport", [[], ["--transport", "qr"]])
+def test_a_login_through_the_command(command, running, transport):
+    done = command.run("login", "--card", "hanako", "--rp", "city", "--json", *transport)
     assert done.returncode == 0, done.stderr
     (line,) = done.stdout.splitlines()
     result = json.loads(line)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,6 +31,14 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Shirushi on one machine: a sandbox to try and test."
 )
+
+
+class Transport(StrEnum):
+    """How the phone comes to the challenge."""
+
+    APP_LINK = "app_link"
+    QR = "qr"
+
 
 _DOWN_SECONDS = 10.0
 _RESTART_SECONDS = 30.0
@@ -123,6 +132,9 @@ def login(
     ] = None,
     count: Annotated[int | None, typer.Option(min=1, help="How many logins; one, or one a person.")] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="How many at a time.")] = 1,
+    transport: Annotated[
+        Transport, typer.Option(help="app_link: app and browser on one device; qr: the phone reads the PC's code.")
+    ] = Transport.APP_LINK,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a login on standard output, nothing else.")
     ] = False,
@@ -146,10 +158,19 @@ def login(
             line = {"sub": result.sub, "rp": result.rp, "outcome": result.outcome, "steps": steps}
             sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
             sys.stdout.flush()
+            if result.outcome == "failed":
+                progress.print(f"failed: {result.detail}", markup=False, soft_wrap=True)
 
     total = count or people or 1
     coroutine = run_logins(
-        addresses, card=card, people=people, rp=rp, count=total, concurrency=concurrency, on_result=on_result
+        addresses,
+        card=card,
+        people=people,
+        rp=rp,
+        count=total,
+        concurrency=concurrency,
+        on_result=on_result,
+        transport=transport.value,
     )
     try:
         if as_json:
