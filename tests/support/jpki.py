@@ -22,6 +22,10 @@ from verifier.domain.verdict import Rules
 NOW = datetime(2026, 11, 22, 3, 4, 30, tzinfo=UTC)
 T0 = NOW.timestamp()
 SERIAL = 0x07100001
+# RFC 7633: features of TLS by number. `cryptography` knows two of them and raises a bare KeyError at any other.
+UNKNOWN_TLS_FEATURE = x509.UnrecognizedExtension(
+    x509.ObjectIdentifier("1.3.6.1.5.5.7.1.24"), bytes.fromhex("3003020101")
+)
 AUTHORITIES = {
     Kind.AUTH: Authority.USER_AUTHENTICATION,
     Kind.SIGN: Authority.SIGNATURE,

@@ -6,6 +6,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from sandbox.ca import profile
+from sandbox.ca.authority import Credential
 from sandbox.ca.profile import Kind
 from shirushi.evidence.v1 import evidence_pb2
 from shirushi.verifier.v1 import events_pb2 as pb
@@ -84,6 +85,10 @@ REFUSED_BY_THE_PHONE_S_EVIDENCE = {
     "certificate an array": (Reason.CERTIFICATE_MALFORMED, {"spoil_attested": set_("certificate.der", b'["MII"]')}),
     "certificate a number": (Reason.CERTIFICATE_MALFORMED, {"spoil_attested": set_("certificate.der", b"1234")}),
     "certificate cut": (Reason.CERTIFICATE_MALFORMED, {"spoil_attested": set_("certificate.der", CARD.der[:-9])}),
+    "certificate with a TLS feature that nobody knows": (
+        Reason.CERTIFICATE_MALFORMED,
+        cards(extra=((jpki.UNKNOWN_TLS_FEATURE, False),)),
+    ),
     "only a signature certificate": (Reason.CERTIFICATE_WRONG_KIND, cards(NAMED)),
     "a signature certificate that says it is for authentication": (
         Reason.CERTIFICATE_WRONG_KIND,
@@ -224,6 +229,10 @@ def response(single=None, signer=None, **changes):
     return lambda inquiry: ocsp.answer_to(inquiry.request(), ISSUER, signer, single=single, **changes)
 
 
+UNREADABLE_RESPONDER = Credential(
+    ocsp.responder(ISSUER).key,
+    jpki.with_extensions(ocsp.responder(ISSUER).certificate, ISSUER, ((jpki.UNKNOWN_TLS_FEATURE, False),)),
+)
 NO_ANSWERS = {
     "address": lambda inquiry: b"<html>404</html>",
     "body": lambda inquiry: b"\x30\x03\x0a\x01",
@@ -231,6 +240,7 @@ NO_ANSWERS = {
     "certificate id": response(single={"key_hash": bytes(20)}),
     "signature": response(signature=bytes(64)),
     "responder certificate": response(signer=ocsp.responder(OTHER)),
+    "responder certificate unreadable": response(signer=UNREADABLE_RESPONDER),
     "two answers": response(
         singles=(ocsp.Single(ISSUER, jpki.SERIAL), ocsp.Single(ISSUER, jpki.SERIAL, status="revoked"))
     ),

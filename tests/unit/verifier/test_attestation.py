@@ -85,6 +85,9 @@ LATER = {
         e.attestation, "signature", e.attestation.signature[:32] + b"\0" + e.attestation.signature[32:]
     ),
     "no certificate": lambda e: setattr(e.attestation, "certificate_der", b"\x30\x00"),
+    "a certificate that the library stumbles over": lambda e: setattr(
+        e.attestation, "certificate_der", jpki.issue(extra=((jpki.UNKNOWN_TLS_FEATURE, False),)).der
+    ),
     "a cut certificate": lambda e: setattr(e.attestation, "certificate_der", e.attestation.certificate_der[:-1]),
 }
 

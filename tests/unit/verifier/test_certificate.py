@@ -101,11 +101,12 @@ VERSION_1 = bytes.fromhex("a003020100")
         jpki.spoil(GOOD, b"251122030430Z", b"251322030430Z"),
         # keyUsage twice: the second in the place of extKeyUsage.
         jpki.spoil(GOOD, bytes.fromhex("0603551d25"), bytes.fromhex("0603551d0f")),
+        jpki.issue(extra=((jpki.UNKNOWN_TLS_FEATURE, False),)).der,
     ],
     ids=[
         "empty", "a zero", "an empty sequence", "a length of 4 GiB", "cut", "headless", "something behind it",
         "version 1", "version 6", "PEM", "an array", "a number", "serial 0", "negative serial", "month 13",
-        "an extension twice",
+        "an extension twice", "a TLS feature that nobody knows",
     ],
 )  # fmt: skip
 def test_what_is_no_certificate_is_malformed(der):

@@ -180,6 +180,10 @@ ROWS = {
         "responder_not_authorised",
         answer(ocsp.responder(ISSUER, key_usage="key_encipherment")),
     ),
+    "a responder with a TLS feature that nobody knows": (
+        "malformed",
+        answer(Credential(RESPONDER.key, jpki.with_extensions(RESPONDER.certificate, ISSUER, ((jpki.UNKNOWN_TLS_FEATURE, False),)))),
+    ),
     "an expired responder": (
         "responder_expired",
         answer(ocsp.responder(ISSUER, not_before=NOW - timedelta(days=9), not_after=NOW - timedelta(seconds=2))),

@@ -79,8 +79,14 @@ def test_without_authentication_roots_there_is_no_service(folder, tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"not PEM", pem(ROOTS["auth/gen1.pem"].certificate)[:500], b"-" * (MAX_FILE_BYTES + 1)],
-    ids=["empty", "text", "cut", "too large"],
+    [
+        b"",
+        b"not PEM",
+        pem(ROOTS["auth/gen1.pem"].certificate)[:500],
+        b"-" * (MAX_FILE_BYTES + 1),
+        pem(jpki.issue(extra=((jpki.UNKNOWN_TLS_FEATURE, False),)).certificate),
+    ],
+    ids=["empty", "text", "cut", "too large", "an extension that the library stumbles over"],
 )
 def test_a_file_that_holds_no_root_is_named(content, trust):
     (trust / "auth" / "odd.pem").write_bytes(content)

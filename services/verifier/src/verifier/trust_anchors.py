@@ -6,7 +6,6 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from verifier.domain.certificate import PARSING_ERRORS
 from verifier.domain.certification_path import Authority, TrustAnchor, TrustAnchors
 
 MAX_FILE_BYTES = 64 * 1024
@@ -50,12 +49,21 @@ def _load(directory: Path, authority: Authority, *, test_mode: bool) -> Iterator
         try:
             certificates = x509.load_pem_x509_certificates(pem)
             for certificate in certificates:
-                if not test_mode and is_test_root(certificate):
-                    raise ValueError("a test root, and test mode is off")
+                check_test_root(certificate, test_mode=test_mode)
                 yield TrustAnchor.of(certificate, authority)
-        except PARSING_ERRORS as error:
+        except Exception as error:  # noqa: BLE001 - what `cryptography` raises on malformed input is no closed list
             # Roots name authorities, not people: the text may be shown to who configures them.
             raise ValueError(f"{path}: {error}") from None
+
+
+def check_test_root(certificate: x509.Certificate, *, test_mode: bool) -> None:
+    """Refuses the root of a test system outside test mode.
+
+    Raises:
+        ValueError: naming the rule.
+    """
+    if not test_mode and is_test_root(certificate):
+        raise ValueError("a test root, and test mode is off")
 
 
 def is_test_root(certificate: x509.Certificate) -> bool:

@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509 import ocsp
 
-from verifier.domain.certificate import PARSING_ERRORS
 from verifier.domain.key_strength import algorithms_of, is_strong
 from verifier.domain.ocsp_request import CertificateId, Inquiry
 from verifier.domain.ocsp_responder import (
@@ -74,7 +73,9 @@ def read_response(der: bytes, inquiry: Inquiry, now: datetime, freshness: Freshn
         check_this_update(single, now, freshness)  # step 5
         check_next_update(single, now, freshness)  # step 6
         return CertificateStatus(standing_of(single), single.this_update_utc)
-    except PARSING_ERRORS:
+    except Unusable:
+        raise
+    except Exception:  # noqa: BLE001 - what `cryptography` raises on malformed input is no closed list
         # Read lazily, so a malformed field may show at any step; the texts quote what was parsed.
         raise Unusable("malformed") from None
 
