@@ -6,7 +6,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import TopicAuthorizationFailedError
 from kit.bus import Bus, Park
 from kit.bus import consumer as consumer_module
@@ -375,6 +375,38 @@ async def test_a_dead_letter_stays_sealed_as_it_was(buses: Buses) -> None:
     [(_, value, _)] = await buses.dead_letters(TOPIC, 1)
     assert b"planted-client" not in value
     assert buses.deployment.codecs["audit-purge"].open_(value, LoginRequested).login_id == login_id
+
+
+async def test_after_a_gap_in_the_sequence_numbers_of_a_partition_publishing_goes_on(buses: Buses) -> None:
+    seen: list[bytes] = []
+
+    async def handle(event: OpenedEvent) -> None:
+        seen.append(event.login_id)
+
+    await buses.start(buses.listening(handle))
+    gateway = await buses.start(buses.make("gateway"))
+    gapped, other = buses.login(), buses.login()
+    for login_id in (gapped, other):
+        await gateway.publish(REQUESTED, login_id, buses.epoch, message())
+    # What a batch leaves behind that expired while its partition had no leader.
+    spent = gateway._producer._present
+    for partition in range(PARTITIONS):
+        spent._txn_manager.increment_sequence_number(TopicPartition(TOPIC, partition), 1)
+    await asyncio.gather(*(gateway.publish(REQUESTED, each, buses.epoch, message()) for each in [gapped, other] * 8))
+    assert gateway._producer._present is not spent
+    await until(lambda: seen.count(gapped) >= 9 and seen.count(other) >= 9)
+    await until(lambda: not gateway._producer._retiring)
+    assert spent._closed
+
+
+async def test_a_producer_whose_sending_has_ended_is_replaced(buses: Buses) -> None:
+    gateway = await buses.start(buses.make("gateway"))
+    await gateway.publish(REQUESTED, buses.login(), buses.epoch, message())
+    sending = gateway._producer._present._sender.sender_task
+    sending.cancel()
+    await asyncio.wait([sending])
+    async with asyncio.timeout(10):
+        await gateway.publish(REQUESTED, buses.login(), buses.epoch, message())
 
 
 async def test_a_broadcast_reaches_every_replica(buses: Buses) -> None:

@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import logging
 import time
+from functools import partial
 from typing import Any
 
+from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
@@ -23,6 +25,7 @@ from shirushi import rights
 from kit.bus.company import Company
 from kit.bus.consumer import Listener, Reader
 from kit.bus.pipeline import Pipeline, Record
+from kit.bus.producer import Producer
 from kit.bus.subscription import CONCURRENCY, Handler, Subscription
 from kit.bus.topics import partitions_of
 from kit.errors import Code, ShirushiError, Unavailable
@@ -38,6 +41,7 @@ PUBLISH_SECONDS = 15.0
 START_SECONDS = 15.0
 CLOSE_SECONDS = 4.0
 RENEWAL_CHECK_SECONDS = 30.0
+METADATA_MILLISECONDS = 10_000
 LONG_POLL_SECONDS = 0.5
 # So much is worth an answer before `gather_seconds` are over.
 GATHER_BYTES = 256 * 1024
@@ -85,6 +89,7 @@ class Bus:
         self._group: dict[str, Subscription] = {}
         self._everyone: dict[str, Subscription] = {}
         self._broker: KafkaBroker | None = None
+        self._producer: Producer | None = None
         self._readers: list[Reader] = []
         self._renewal: asyncio.Task[None] | None = None
         self._handled = telemetry.counter("bus_events", "Events taken from the bus, by outcome.", ("topic", "outcome"))
@@ -161,6 +166,9 @@ class Bus:
         partitions = await partitions_of(
             topics, bootstrap=self._bootstrap, context=self._context, client_id=f"{self._instance}-start"
         )
+        # Before the readers: what is read first may be answered at once.
+        self._producer = self._make_producer()
+        await self._producer.start()
         broker = self._broker = self._make_broker()
         self._readers = []
         listener = Listener()
@@ -194,15 +202,29 @@ class Bus:
         for reader in self._readers:
             await reader.begin()
 
+    def _make_producer(self) -> Producer:
+        # Not FastStream's: it cannot be replaced when it is spent, and its publishing costs more than aiokafka's own.
+        return Producer(
+            partial(
+                AIOKafkaProducer,
+                bootstrap_servers=self._bootstrap,
+                security_protocol="SSL" if self._context else "PLAINTEXT",
+                ssl_context=self._context,
+                client_id=self._instance,
+                acks="all",
+                enable_idempotence=True,
+                linger_ms=0,
+                metadata_max_age_ms=METADATA_MILLISECONDS,
+            )
+        )
+
     def _make_broker(self) -> KafkaBroker:
         return KafkaBroker(
             self._bootstrap,
             security=BaseSecurity(ssl_context=self._context) if self._context else None,
             client_id=self._instance,
-            acks="all",
-            enable_idempotence=True,
-            linger_ms=0,
-            metadata_max_age_ms=10_000,
+            consumer_only=True,
+            metadata_max_age_ms=METADATA_MILLISECONDS,
             allow_auto_create_topics=False,
             apply_types=False,
             logger=_library_log,
@@ -229,18 +251,19 @@ class Bus:
 
     async def _dead_letter(self, record: Record, reason: str) -> None:
         topic = record.topic + rights.DEAD_LETTER
+        headers = [("reason", reason.encode())]
         try:
-            await self._send(topic, record.key, record.value, {"reason": reason})
+            await self._send(topic, record.key, record.value, headers)
         except MessageSizeTooLargeError:
             # It filled the limit without the header that says why.
-            await self._send(topic, record.key, b"", {"reason": reason})
+            await self._send(topic, record.key, b"", headers)
 
-    async def _send(self, topic: str, key: bytes, value: bytes, headers: dict[str, str] | None = None) -> None:
-        if self._broker is None:
+    async def _send(self, topic: str, key: bytes, value: bytes, headers: list[tuple[str, bytes]] | None = None) -> None:
+        if self._producer is None:
             raise Unavailable("the bus has not started", reason="kafka_unavailable")
         try:
             async with asyncio.timeout(PUBLISH_SECONDS):
-                await self._broker.publish(value, topic, key=key, headers=headers)
+                await self._producer.send(topic, key, value, headers)
         except MessageSizeTooLargeError:
             raise
         except _REFUSALS as error:
@@ -269,13 +292,17 @@ class Bus:
 
     async def _close(self) -> None:
         broker, self._broker = self._broker, None
+        producer, self._producer = self._producer, None
         readers, self._readers = self._readers, []
         # One that had begun before the start failed would go on under the same identity as the next.
         await asyncio.gather(*(reader.abandon() for reader in readers))
-        if broker is not None:
-            with contextlib.suppress(KafkaError, OSError, TimeoutError):
-                async with asyncio.timeout(CLOSE_SECONDS):
-                    await broker.stop()
+        await asyncio.gather(*(_stop(part) for part in (broker, producer) if part is not None))
+
+
+async def _stop(part: KafkaBroker | Producer) -> None:
+    with contextlib.suppress(KafkaError, OSError, TimeoutError):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await part.stop()
 
 
 async def _forget(record: Record, reason: str) -> None:
