@@ -47,6 +47,10 @@ class Buses:
         self._logins.add(login_id)
         return login_id
 
+    def expect(self, key: bytes) -> None:
+        """Counts a key among this test's logins that is none."""
+        self._logins.add(key)
+
     def make(self, service: str, instance: str = "0", telemetry: Telemetry | None = None, **settings: str) -> Bus:
         values = self.servers.settings(ServiceSettings, service, instance=instance, **settings)
         return Bus(values, self.deployment.codecs[service], telemetry or Telemetry(service), Health())
@@ -301,6 +305,26 @@ async def test_bytes_that_are_no_event_are_put_aside_and_block_nobody(buses: Bus
     letters = await buses.dead_letters(TOPIC, 5)
     assert {value for _, value, _ in letters} >= {b"123", b'{"json": true}', b"\xff\xff", b""}
     assert {headers["reason"] for _, _, headers in letters} <= {b"undecodable", b"unknown_version", b"too_large"}
+
+
+async def test_a_record_that_is_nearly_all_key_is_put_aside_without_either(buses: Buses) -> None:
+    seen: list[bytes] = []
+
+    async def handle(event: OpenedEvent) -> None:
+        seen.append(event.login_id)
+
+    telemetry = Telemetry("audit-purge")
+    await buses.start(buses.listening(handle, telemetry=telemetry))
+    gateway = await buses.start(buses.make("gateway"))
+    key = os.urandom(1024 * 1024 - 100)
+    buses.expect(key[:64])
+    async with buses.producer("gateway") as thief:
+        await thief.send_and_wait(TOPIC, b"", key=key)
+    [(short, value, headers)] = await buses.dead_letters(TOPIC, 1)
+    assert (short, value, headers["reason"]) == (key[:64], b"", b"unknown_version")
+    after = buses.login()
+    await gateway.publish(REQUESTED, after, buses.epoch, message())
+    await until(lambda: seen == [after])
 
 
 async def test_whoever_can_write_but_not_sign_is_refused(buses: Buses) -> None:

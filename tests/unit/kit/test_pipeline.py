@@ -5,13 +5,14 @@ import os
 from collections.abc import Callable
 
 import pytest
+from aiokafka.errors import MessageSizeTooLargeError
 from kit.bus import Park, outcomes
 from kit.bus.offsets import PartitionOffsets
 from kit.bus.pipeline import Pipeline, Record
 from kit.bus.subscription import Subscription
 from kit.clock import FixedClock
 from kit.custody import KeyGone
-from kit.errors import Unavailable
+from kit.errors import Code, ShirushiError, Unavailable
 from kit.events import EventRejected, OpenedEvent
 from kit.testing.fake_bus import FakeBus, FakeHub
 from kit.testing.fake_custody import FakeDeployment
@@ -187,6 +188,37 @@ async def test_a_dead_letter_that_cannot_be_written_is_tried_again(world: World)
     pipeline.accept(Record(TOPIC, 0, 7, b"k", b"rubbish"), offsets)
     await until(lambda: offsets.position == 8)
     assert tries == ["undecodable"] * 3
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ShirushiError(Code.PERMISSION_DENIED, "Kafka refuses", "kafka_refused"), MessageSizeTooLargeError(), KeyError()],
+)
+async def test_a_dead_letter_that_is_refused_is_lost_in_the_end_and_does_not_hold_its_partition(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(outcomes, "LONGEST_RETRY_SECONDS", 0.001)
+    tries, counted = [], []
+
+    async def dead_letter(record: Record, reason: str) -> None:
+        tries.append(reason)
+        raise Unavailable if len(tries) % 2 else error
+
+    pipeline = Pipeline(
+        codec=world.deployment.codecs["audit-purge"],
+        subscriptions={TOPIC: Subscription(LoginRequested, lambda event: None)},
+        dead_letter=dead_letter,
+        count=lambda topic, outcome: counted.append((topic, outcome)),
+    )
+    offsets = PartitionOffsets()
+    with capture_logs() as logs:
+        pipeline.accept(Record(TOPIC, 0, 7, b"k", b"rubbish"), offsets)
+        await until(lambda: offsets.position == 8)
+    # That Kafka is away meanwhile is no refusal.
+    assert len(tries) == 2 * outcomes.TRIES_BEFORE_LOST
+    assert counted == [(TOPIC, "lost")]
+    assert [line["log_level"] for line in logs if line["event"] == "event_lost"] == ["error"]
+    await until(lambda: pipeline.in_flight == 0)
 
 
 async def test_the_consumer_waits_while_too_much_is_under_way(world: World) -> None:

@@ -45,6 +45,8 @@ METADATA_MILLISECONDS = 10_000
 LONG_POLL_SECONDS = 0.5
 # So much is worth an answer before `gather_seconds` are over.
 GATHER_BYTES = 256 * 1024
+# A login id has 16; what is longer is somebody's own.
+MAX_LETTER_KEY_BYTES = 64
 # A backlog is handled in order and nothing of it is older than an hour: time between polls says nothing about health.
 MAX_POLL_MILLISECONDS = 2 * 3_600_000
 _REFUSALS = (TopicAuthorizationFailedError, GroupAuthorizationFailedError, ClusterAuthorizationFailedError)
@@ -255,8 +257,8 @@ class Bus:
         try:
             await self._send(topic, record.key, record.value, headers)
         except MessageSizeTooLargeError:
-            # It filled the limit without the header that says why.
-            await self._send(topic, record.key, b"", headers)
+            # It filled the limit without the header that says why, and its key alone may do so.
+            await self._send(topic, record.key[:MAX_LETTER_KEY_BYTES], b"", headers)
 
     async def _send(self, topic: str, key: bytes, value: bytes, headers: list[tuple[str, bytes]] | None = None) -> None:
         if self._producer is None:

@@ -5,6 +5,9 @@ import random
 FIRST_RETRY_SECONDS = 0.05
 LONGEST_RETRY_SECONDS = 5.0
 TRIES_BEFORE_DEAD_LETTER = 5
+# A dead letter that the broker refuses, for rights or size, holds back the commits of its partition so often; with the
+# pauses between that is about half a minute.
+TRIES_BEFORE_LOST = 12
 
 
 class Park(Exception):

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from kit.bus.offsets import PartitionOffsets
-from kit.bus.outcomes import TRIES_BEFORE_DEAD_LETTER, Park, retry_pause
+from kit.bus.outcomes import TRIES_BEFORE_DEAD_LETTER, TRIES_BEFORE_LOST, Park, retry_pause
 from kit.bus.subscription import Subscription
 from kit.custody import KeyGone
 from kit.errors import Unavailable
@@ -52,7 +52,8 @@ class Pipeline:
     Args:
         codec: opens envelopes.
         subscriptions: by topic name.
-        dead_letter: puts a record aside for good, with the reason; raises Unavailable when it could not.
+        dead_letter: puts a record aside for good, with the reason; raises Unavailable while it cannot, and whatever else
+            where it may not.
         count: told the topic and the outcome of each record.
         max_in_flight: how many records are held at a time.
     """
@@ -181,16 +182,24 @@ class Pipeline:
             await subscription.handler(event)
 
     async def _put_aside(self, work: _Work, reason: str) -> str:
-        attempt = 0
+        topic = work.record.topic
+        attempt = failures = 0
         while True:
             try:
                 await self._dead_letter(work.record, reason)
             except Unavailable:
-                await _wait(work, retry_pause(attempt))
-                attempt += 1
+                pass
+            except Exception as error:  # noqa: BLE001 - one letter that nobody takes must not hold its partition for ever
+                failures += 1
+                _log.warning("event_not_put_aside", topic=topic, reason=reason, error=type(error).__name__)
+                if failures >= TRIES_BEFORE_LOST:
+                    _log.error("event_lost", topic=topic, reason=reason, exc_info=error)
+                    return "lost"
             else:
-                _log.warning("event_put_aside", topic=work.record.topic, reason=reason)
+                _log.warning("event_put_aside", topic=topic, reason=reason)
                 return "dead_letter"
+            await _wait(work, retry_pause(attempt))
+            attempt += 1
 
 
 async def _wait(work: _Work, seconds: float) -> None:
