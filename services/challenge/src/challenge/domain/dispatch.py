@@ -196,7 +196,8 @@ class Dispatch:
         """Take sealed evidence: store its digest, publish it, confirm; only then may the caller be told.
 
         Each of the three steps may be the last of a dying process. The evidence itself is not stored, so it is the
-        phone that goes on, by posting the same again: nothing was promised to it before the third step.
+        phone that goes on, by posting the same again: nothing was promised to it before the third step. After it the same
+        again is only confirmed again: each publication is a question to the revocation source, and those cost money.
         """
         handle = handle_of(challenge_id)
         message = proofs.answer_message(challenge_id, sealed_evidence)
@@ -207,8 +208,9 @@ class Dispatch:
             return life.answering(found, wanted, wanted.answered_at)
 
         stored = await self._change(handle, take)
-        if stored.challenge.state is State.REFUSED:
-            return stored.challenge  # the verdict is here, so the evidence has long arrived
+        if stored.challenge.state is not State.ANSWERING:
+            # Answered is stored after the bus had the evidence, and a verdict that is here was given on it.
+            return stored.challenge
         await self.facts.answered(stored.challenge, sealed_evidence)
         return (await self._change(stored.challenge.handle, life.answered, stored)).challenge
 
