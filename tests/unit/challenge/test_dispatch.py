@@ -380,6 +380,27 @@ async def test_a_challenge_without_its_own_sheet_left_is_like_no_challenge(world
     await refused_with(Refusal.TOKEN_UNKNOWN, phone.claim(world.dispatch, world.link()))
 
 
+async def test_a_claim_is_repeated_also_where_it_is_recalled_as_not_made_yet(world, phone, other_phone):
+    await world.issue()
+    handle = world.issued.handle
+    fresh, token = world.challenges.kept[handle], world.qr()
+    given = await phone.claim(world.dispatch, token)  # at another replica, and its answer was lost
+    world.clock.advance(60)
+    world.challenges.recent[handle] = fresh
+    assert (await phone.claim(world.dispatch, token)).claim == given.claim
+    # That refuses nobody less.
+    world.challenges.recent[handle] = fresh
+    await refused_with(Refusal.TOKEN_EXPIRED, other_phone.claim(world.dispatch, token))
+
+
+async def test_a_withdrawn_challenge_is_not_claimed_where_it_is_recalled_as_open(world, phone):
+    await world.issue()
+    fresh = world.challenges.kept[world.issued.handle]
+    await world.dispatch.withdraw(b"L" * 16)
+    world.challenges.recent[world.issued.handle] = fresh
+    await refused_with(Refusal.ALREADY_CANCELLED, phone.claim(world.dispatch, world.link()))
+
+
 async def test_what_is_recalled_saves_reads_and_decides_nothing_by_itself(world, phone, other_phone):
     await world.issue()
     handle = world.issued.handle

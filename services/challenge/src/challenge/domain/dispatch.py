@@ -169,13 +169,25 @@ class Dispatch:
         Does not check that the key is fresh: a phone that reuses keys harms only its own unlinkability.
         """
         token = parse_token(text)
-        opened = await self._open(token, self.challenges.recall(token.handle))
-        challenge = opened.challenge
-        proofs.check_proof(proof, key, proofs.claim_message(text))
         now = self.clock.now()
-        if not life.claimed_before(challenge, token.transport, key):
-            life.check_claimable(challenge, now)
-            check_fresh(token, self.qr_clock, now)
+
+        async def claimable(recalled: Stored | None = None) -> Stored:
+            stored = await self._open(token, recalled)
+            proofs.check_proof(proof, key, proofs.claim_message(text))
+            if not life.claimed_before(stored.challenge, token.transport, key):
+                life.check_claimable(stored.challenge, now)
+                check_fresh(token, self.qr_clock, now)
+            return stored
+
+        recalled = self.challenges.recall(token.handle)
+        try:
+            opened = await claimable(recalled)
+        except Refused:
+            if recalled is None:
+                raise
+            # Another replica may have taken this very phone's claim since: a refusal is concluded only from what was read.
+            opened = await claimable()
+        challenge = opened.challenge
         # Asked before the claim is stored: a challenge must not be used up by a phone that could not go on.
         sealing_key = await self.epoch_keys.verifier_key(challenge.epoch)
         wanted = Claim(
