@@ -9,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from kit.encoding import b64u
+from sandbox.ca import profile
 from sandbox.ca.profile import Kind
 from verifier.app import build, rules_of
 from verifier.settings import Settings
@@ -80,6 +81,16 @@ def test_the_rules_are_those_of_the_folders(settings):
     rules = rules_of(settings)
     assert len(rules.anchors) == 3
     assert len(rules.attestation_anchors) == 1
+
+
+def test_outside_test_mode_the_sandbox_s_attestation_root_is_refused_too(settings, files, monkeypatch):
+    monkeypatch.setattr(profile, "ORGANIZATION", "JPKI")
+    roots = (("auth", Kind.AUTH, "rsa"), ("sign", Kind.SIGN, "rsa"), ("phone", Kind.PHONE, "p256"))
+    for folder, kind, algorithm in roots:
+        real = jpki.generation.__wrapped__(kind, 1, algorithm).certificate
+        (files / "trust" / folder / "root.pem").write_bytes(real.public_bytes(Encoding.PEM))
+    with pytest.raises(ValueError, match=r"attestation/root\.pem: a test root, and test mode is off"):
+        rules_of(settings.model_copy(update={"test_mode": False}))
 
 
 def run(environment, *arguments):

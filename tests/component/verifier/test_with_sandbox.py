@@ -78,7 +78,7 @@ async def examine(state, instance, jlis):
         codec=deployment.codecs["verifier"],
         rules=Rules(
             load_trust_anchors(state / "trust", test_mode=True),
-            load_attestation_anchors(state / "trust" / "attestation"),
+            load_attestation_anchors(state / "trust" / "attestation", test_mode=True),
             profiles(test_mode=True),
         ),
         source=client,

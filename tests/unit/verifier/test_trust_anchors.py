@@ -3,7 +3,7 @@
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from sandbox.ca import profile
+from sandbox.ca import profile, root
 from sandbox.ca.profile import Kind
 from verifier.domain.certification_path import Authority
 from verifier.trust_anchors import MAX_FILE_BYTES, load_attestation_anchors, load_trust_anchors
@@ -108,12 +108,26 @@ def test_one_root_is_not_of_two_kinds(trust):
 
 def test_attestation_roots_are_read(tmp_path):
     (tmp_path / "root.pem").write_bytes(pem(jpki.attestation_authority().certificate))
-    assert len(load_attestation_anchors(tmp_path).of_authority(Authority.APP_ATTESTATION)) == 1
+    assert len(load_attestation_anchors(tmp_path, test_mode=True).of_authority(Authority.APP_ATTESTATION)) == 1
+
+
+def test_the_sandbox_s_attestation_root_is_refused_outside_test_mode(tmp_path):
+    (tmp_path / "root.pem").write_bytes(pem(jpki.attestation_authority().certificate))
+    with pytest.raises(ValueError, match=r"root\.pem: a test root, and test mode is off"):
+        load_attestation_anchors(tmp_path, test_mode=False)
+
+
+def test_an_operator_s_own_attestation_root_is_read_outside_test_mode(tmp_path, monkeypatch):
+    name = x509.Name([x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, "A city")])
+    monkeypatch.setattr(root, "_sandbox_name", lambda common_name: name)
+    own = root.build_attestation_root(jpki.key("p256", "attestation own"), jpki.NOW)
+    (tmp_path / "root.pem").write_bytes(pem(own))
+    assert len(load_attestation_anchors(tmp_path, test_mode=False)) == 1
 
 
 def test_without_attestation_roots_there_is_no_service(tmp_path):
     with pytest.raises(ValueError, match="no app attestation root"):
-        load_attestation_anchors(tmp_path)
+        load_attestation_anchors(tmp_path, test_mode=True)
 
 
 def test_the_real_root_of_the_fixture_is_one(real_root):

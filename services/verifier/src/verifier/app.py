@@ -83,7 +83,7 @@ def rules_of(settings: Settings) -> Rules:
     phone_policy = x509.ObjectIdentifier(settings.phone_policy) if settings.phone_policy else None
     return Rules(
         anchors=anchors,
-        attestation_anchors=load_attestation_anchors(settings.attestation_anchors),
+        attestation_anchors=load_attestation_anchors(settings.attestation_anchors, test_mode=settings.test_mode),
         profiles=profiles(test_mode=settings.test_mode, phone_policy=phone_policy),
     )
 

@@ -19,7 +19,10 @@ class Settings(ServiceSettings):
         description="Directory with the roots that people's certificates come from: auth/*.pem, sign/*.pem, phone/*.pem. "
         "Test roots are refused unless test mode is on."
     )
-    attestation_anchors: Path = Field(description="Directory with the roots that vouch for app instances: *.pem.")
+    attestation_anchors: Path = Field(
+        description="Directory with the roots that vouch for app instances: *.pem. The sandbox's is refused unless test mode is "
+        "on."
+    )
     handle_key: Path = Field(
         description="32 bytes in hexadecimal: the key of the subject handles. Losing it changes every `sub` for ever."
     )

@@ -9,8 +9,9 @@ from cryptography.x509.oid import NameOID
 from verifier.domain.certification_path import Authority, TrustAnchor, TrustAnchors
 
 MAX_FILE_BYTES = 64 * 1024
-# The organisation of J-LIS's own test roots, and of the sandbox's; real ones are plain "JPKI".
-TEST_ORGANIZATION = "JPKI-TEST"
+# The organisation of J-LIS's own test roots and of the sandbox's, where real ones are plain "JPKI"; and that of the sandbox's
+# app attestation, whose key every sandbox has.
+TEST_ORGANIZATIONS = frozenset({"JPKI-TEST", "Shirushi Sandbox"})
 PERSONS = (Authority.USER_AUTHENTICATION, Authority.SIGNATURE, Authority.PHONE)
 
 
@@ -30,13 +31,13 @@ def load_trust_anchors(directory: Path, *, test_mode: bool) -> TrustAnchors:
     return anchors
 
 
-def load_attestation_anchors(directory: Path) -> TrustAnchors:
+def load_attestation_anchors(directory: Path, *, test_mode: bool) -> TrustAnchors:
     """Reads the roots that vouch for app instances.
 
     Raises:
         ValueError: naming the file and the rule that it breaks, or the directory where it holds none.
     """
-    anchors = TrustAnchors(_load(directory, Authority.APP_ATTESTATION, test_mode=True))
+    anchors = TrustAnchors(_load(directory, Authority.APP_ATTESTATION, test_mode=test_mode))
     if not len(anchors):
         raise ValueError(f"{directory}: no app attestation root (*.pem)")
     return anchors
@@ -69,4 +70,4 @@ def check_test_root(certificate: x509.Certificate, *, test_mode: bool) -> None:
 def is_test_root(certificate: x509.Certificate) -> bool:
     """Says whether a root is of a test system."""
     names = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
-    return any(name.value == TEST_ORGANIZATION for name in names)
+    return any(name.value in TEST_ORGANIZATIONS for name in names)
