@@ -1,9 +1,13 @@
 """A revocation source that does not answer: the login waits, is tried again by any replica, and ends definitely."""
 
+from datetime import timedelta
+
 import pytest
 from kit.errors import Unavailable
 from kit.hour import Hour
 from kit.testing.fake_custody import FakeDeployment
+from sandbox.ca import root
+from sandbox.ca.authority import Credential
 from shirushi.bus.v1 import envelope_pb2 as bus_pb
 from shirushi.verifier.v1 import events_pb2 as pb
 from verifier.domain.deadline import verdict_due
@@ -13,7 +17,8 @@ from verifier.store import COLLECTION, FIRST_PAUSE_MINUTES, LEASE_SECONDS, LONGE
 
 from tests.component.verifier.conftest import LOGIN, Replica, World
 from tests.support import evidence as phone
-from tests.support.jpki import T0
+from tests.support import jpki
+from tests.support.jpki import NOW, T0
 
 OTHER_LOGIN = b"o" * 16
 
@@ -101,6 +106,19 @@ async def test_a_source_that_comes_back_at_the_last_moment_still_verifies(waitin
     waiting.responder.away = False
     await waiting.retry()
     assert only_verdict(waiting).HasField("verified")
+
+
+async def test_an_app_whose_certificate_ended_during_the_outage_is_still_believed(world, clock):
+    authority, private = jpki.attestation_authority(), jpki.key("p256", "short-lived app")
+    period = (NOW - timedelta(days=1), NOW + timedelta(minutes=1))
+    certificate = root.build_app_instance(private.public_key(), authority.certificate, authority.key, period)
+    world.responder.away = True
+    assert await world.answer(instance=Credential(private, certificate)) is None
+    clock.t = verdict_due(world.hour, world.epoch)
+    await world.deployment.refresh()
+    world.responder.away = False
+    await world.retry()
+    assert only_verdict(world).HasField("verified")
 
 
 async def test_another_replica_takes_over_when_one_dies_at_it(waiting, clock):

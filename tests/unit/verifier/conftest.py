@@ -35,4 +35,4 @@ def read():
 @pytest.fixture
 def check(read, issued, rules):
     """Everything but revocation, of an answer that is honest but for the changes."""
-    return lambda given=rules, **changes: check_evidence(read(**changes), issued, given, jpki.NOW)
+    return lambda given=rules, now=jpki.NOW, **changes: check_evidence(read(**changes), issued, given, now)

@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 import pytest
-from sandbox.ca import profile
+from sandbox.ca import profile, root
+from sandbox.ca.authority import Credential
 from sandbox.ca.profile import Kind
 from shirushi.evidence.v1 import evidence_pb2 as pb
 from verifier.domain.evidence import Attribute, AttributesSource
@@ -150,6 +151,34 @@ def test_the_binding_is_signed_by_the_card(check):
         evidence.binding = b"b" * 32
 
     assert reason_of(check, spoil_signed=bind_elsewhere) is Reason.SIGNATURE_INVALID
+
+
+def instance_until(end):
+    authority = jpki.attestation_authority()
+    private = jpki.key("p256", "short-lived app")
+    period = (end - timedelta(days=1), end)
+    return Credential(
+        private, root.build_app_instance(private.public_key(), authority.certificate, authority.key, period)
+    )
+
+
+LATER = NOW + timedelta(minutes=40)
+
+
+def test_an_app_that_was_genuine_when_it_answered_still_is_when_it_is_checked_late(check):
+    check(now=LATER, instance=instance_until(NOW + timedelta(minutes=1)))
+
+
+def test_an_app_that_was_not_when_it_answered_never_is(check):
+    # The answer came a second after NOW.
+    assert reason_of(check, instance=instance_until(NOW)) is Reason.ATTESTATION_INVALID
+    assert reason_of(check, now=LATER, instance=instance_until(NOW)) is Reason.ATTESTATION_INVALID
+
+
+def test_a_card_that_expired_before_it_is_checked_has_expired(check):
+    card = jpki.issue(not_after=NOW + timedelta(minutes=10))
+    check(cards=[card])
+    assert reason_of(check, now=LATER, cards=[card]) is Reason.CERTIFICATE_EXPIRED
 
 
 def test_good_stands():

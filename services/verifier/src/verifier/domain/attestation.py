@@ -1,8 +1,9 @@
 """Decides whether a genuine app instance vouches for the evidence, and so for what the card itself does not sign.
 
 That is the sector commitment, the attributes as the app read them from the card, and the key under which the phone is told
-the reason of a refusal. Not checked: whether the instance's certificate was revoked; it is short-lived, and the platform's
-own attestation (Android key attestation, App Attest) stands behind its issue.
+the reason of a refusal. It is judged as of when the answer came, as challenge says: the instance's certificate is
+short-lived, and in an outage of the revocation source a check may end long after. Not checked: whether that certificate was
+revoked; the platform's own attestation (Android key attestation, App Attest) stands behind its issue.
 """
 
 import hashlib
@@ -38,8 +39,8 @@ def attested_digest(evidence: Evidence, message: bytes) -> bytes:
     ).digest()
 
 
-def check_attestation(evidence: Evidence, message: bytes, anchors: TrustAnchors, now: datetime) -> None:
-    """Refuses evidence that no genuine app instance vouches for.
+def check_attestation(evidence: Evidence, message: bytes, anchors: TrustAnchors, answered_at: datetime) -> None:
+    """Refuses evidence that no app instance vouches for that was genuine when the answer came.
 
     Raises:
         Refusal: ATTESTATION_INVALID, whatever is wrong with it: the holder can do nothing about the difference.
@@ -48,22 +49,22 @@ def check_attestation(evidence: Evidence, message: bytes, anchors: TrustAnchors,
     if attestation is None:
         raise Refusal(Reason.ATTESTATION_INVALID)
     try:
-        key = check_instance_certificate(parse_certificate(attestation.certificate_der), anchors, now)
+        key = check_instance_certificate(parse_certificate(attestation.certificate_der), anchors, answered_at)
     except Refusal:
         raise Refusal(Reason.ATTESTATION_INVALID) from None
     check_instance_signature(attestation, key, attested_digest(evidence, message))
 
 
 def check_instance_certificate(
-    certificate: UnverifiedCertificate, anchors: TrustAnchors, now: datetime
+    certificate: UnverifiedCertificate, anchors: TrustAnchors, answered_at: datetime
 ) -> ec.EllipticCurvePublicKey:
     """Returns the P-256 key of an app instance that an attestation authority certifies for signing.
 
     Raises:
         Refusal: any reason of a certificate.
     """
-    check_validity(certificate, now)
-    anchor = check_path(certificate, anchors, now)
+    check_validity(certificate, answered_at)
+    anchor = check_path(certificate, anchors, answered_at)
     usage, key = certificate.key_usage, certificate.public_key
     if (
         # A person's certificate authority vouches for no app.

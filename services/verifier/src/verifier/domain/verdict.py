@@ -13,7 +13,7 @@ from verifier.domain.attestation import check_attestation
 from verifier.domain.attributes import agreed_attributes
 from verifier.domain.card_signature import check_card_signature
 from verifier.domain.certificate import VerifiedCertificate, parse_certificate
-from verifier.domain.certification_path import Authority, TrustAnchor, TrustAnchors, check_path
+from verifier.domain.certification_path import Authority, TrustAnchor, TrustAnchors, check_path, utc
 from verifier.domain.evidence import (
     Attribute,
     AttributesSource,
@@ -80,7 +80,7 @@ class Checked:
 
 
 def check_evidence(evidence: Evidence, issued: Issued, rules: Rules, now: datetime) -> Checked:
-    """Checks everything that needs no third party.
+    """Checks everything that needs no third party: people's certificates as of now, the app's as of when it answered.
 
     Not checked: the binding, which is the gateway's to compare, and revocation, which `check_standing` decides next.
 
@@ -94,7 +94,7 @@ def check_evidence(evidence: Evidence, issued: Issued, rules: Rules, now: dateti
     for signature in evidence.signatures:
         key = certificates[signature.certificate_index].certificate.public_key
         check_card_signature(signature, key, message)
-    check_attestation(evidence, message, rules.attestation_anchors, now)
+    check_attestation(evidence, message, rules.attestation_anchors, utc(issued.answered_at))
     by_kind = dict(zip((presented.kind for presented in evidence.certificates), certificates, strict=True))
     authentication = by_kind[CertificateKind.USER_AUTHENTICATION]
     signed = by_kind.get(CertificateKind.SIGNATURE)
