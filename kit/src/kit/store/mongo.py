@@ -123,20 +123,30 @@ class Store:
             await asyncio.sleep(RENEWAL_CHECK_SECONDS)
             if not self._renewed.changed():
                 continue
-            fresh = client_of(self._uri, self._client_pem, self._ca)
-            database = database_of(fresh, self._database_name)
             try:
-                await database.command("ping")
-            except (PyMongoError, OSError):
+                fresh, database = await self._connect_anew()
+            except (PyMongoError, OSError, ValueError):
+                # Also a file of which only half is written; its text is not shown, it may quote the key.
                 _log.warning("store_renewal_failed")
-                await fresh.close()
                 self._renewed.again()
                 continue
             old, self._client, self._database = self._client, fresh, database
-            # What is under way ends over the old connection.
-            await asyncio.sleep(OLD_CLIENT_SECONDS)
-            if old is not None:
-                await old.close()
+            try:
+                # What is under way ends over the old connection.
+                await asyncio.sleep(OLD_CLIENT_SECONDS)
+            finally:
+                if old is not None:
+                    await old.close()
+
+    async def _connect_anew(self) -> tuple[AsyncMongoClient[dict[str, Any]], AsyncDatabase[dict[str, Any]]]:
+        client = client_of(self._uri, self._client_pem, self._ca)
+        database = database_of(client, self._database_name)
+        try:
+            await database.command("ping")
+        except BaseException:
+            await client.close()
+            raise
+        return client, database
 
     async def _purge_forever(self) -> None:
         # MongoDB's own deadline index does the same, but once a minute and without a promise.
