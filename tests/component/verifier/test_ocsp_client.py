@@ -62,7 +62,13 @@ def clock():
 
 
 @pytest.fixture
-async def started(clock, telemetry):
+def uptime():
+    """Seconds that go on whatever is done to the clock."""
+    return FixedClock(1000.0)
+
+
+@pytest.fixture
+async def started(clock, uptime, telemetry):
     """A client of these responders, stopped at the end."""
     clients = []
 
@@ -73,6 +79,7 @@ async def started(clock, telemetry):
             clock=clock,
             metrics=Metrics(telemetry),
             seconds=0.5,
+            monotonic=uptime.now,
         )
         await client.start()
         clients.append(client)
@@ -244,13 +251,27 @@ async def fail(client, checked, times):
             await client.status_of(checked)
 
 
-async def test_in_an_outage_logins_do_not_wait_for_it_one_by_one(client, checked, server, clock):
+async def test_in_an_outage_logins_do_not_wait_for_it_one_by_one(client, checked, server, uptime):
     server.answer = lambda _: web.Response(status=503)
     await fail(client, checked, FAILURES_BEFORE_OPEN + 20)
     assert len(server.requests) == FAILURES_BEFORE_OPEN
     server.answer = lambda body: web.Response(body=ocsp.answer_to(body, ISSUER))
-    clock.advance(1.0)
+    uptime.advance(1.0)
     assert (await client.status_of(checked)).standing is Standing.GOOD
+    assert (await client.status_of(checked)).standing is Standing.GOOD
+
+
+@pytest.mark.parametrize("seconds", [-30, 30])
+async def test_a_clock_that_is_corrected_meanwhile_neither_lengthens_a_pause_nor_ends_it(
+    seconds, client, checked, server, clock, uptime
+):
+    server.answer = lambda _: web.Response(status=503)
+    await fail(client, checked, FAILURES_BEFORE_OPEN)
+    clock.advance(seconds)
+    await fail(client, checked, 1)
+    assert len(server.requests) == FAILURES_BEFORE_OPEN
+    server.answer = lambda body: web.Response(body=ocsp.answer_to(body, ISSUER))
+    uptime.advance(1.0)
     assert (await client.status_of(checked)).standing is Standing.GOOD
 
 

@@ -12,7 +12,7 @@ def clock():
 
 @pytest.fixture
 def breaker(clock):
-    return Breaker(clock)
+    return Breaker(clock.now)
 
 
 def fail(breaker, times):

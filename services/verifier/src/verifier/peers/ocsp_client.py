@@ -1,6 +1,8 @@
 """Asks OCSP responders over HTTP (RFC 6960 appendix A.1), within bounds of size and time, on connections that stay open."""
 
 import os
+import time
+from collections.abc import Callable
 
 import aiohttp
 from kit.clock import Clock
@@ -29,18 +31,27 @@ class OcspClient:
         clock: the time.
         metrics: where questions are counted.
         seconds: the longest time for one question, connection included.
+        monotonic: seconds that no clock correction moves, for the pauses of a source that does not answer.
     """
 
     name = "ocsp"
 
     def __init__(
-        self, *, responders: Responders, freshness: Freshness, clock: Clock, metrics: Metrics, seconds: float = 3.0
+        self,
+        *,
+        responders: Responders,
+        freshness: Freshness,
+        clock: Clock,
+        metrics: Metrics,
+        seconds: float = 3.0,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._responders = responders
         self._freshness = freshness
         self._seconds = seconds
         self._clock = clock
         self._metrics = metrics
+        self._monotonic = monotonic
         self._session: aiohttp.ClientSession | None = None
         self._breakers: dict[str, Breaker] = {}
 
@@ -70,7 +81,7 @@ class OcspClient:
         if address is None:
             self._metrics.asked(checked.anchor.authority.value, "no_responder")
             raise SourceUnavailable
-        breaker = self._breakers.setdefault(address, Breaker(self._clock))
+        breaker = self._breakers.setdefault(address, Breaker(self._monotonic))
         if not breaker.allows():
             raise SourceUnavailable
         inquiry = Inquiry.about(checked.anchor, checked.certificate.serial, os.urandom(NONCE_BYTES))
