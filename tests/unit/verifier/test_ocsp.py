@@ -268,6 +268,35 @@ def test_and_not_a_second_beyond(seconds):
     assert problem(answer(produced_at=at), freshness=TOLERATED) == "produced_at"
 
 
+WITHOUT_NONCE = Freshness(max_age=15 * MINUTES, tolerance=MINUTES, nonce_required=False)
+
+
+def test_where_the_operator_does_without_nonces_an_answer_made_ahead_is_one():
+    at = NOW - 14 * MINUTES
+    der = answer(nonce=None, single={"this_update": at, "next_update": NOW + timedelta(seconds=1)}, produced_at=at)
+    assert read(der, freshness=WITHOUT_NONCE) == CertificateStatus(Standing.GOOD, at)
+    assert read(answer(), freshness=WITHOUT_NONCE).standing is Standing.GOOD
+    assert read(answer(nonce=None, single={"status": "revoked"}), freshness=WITHOUT_NONCE).standing is Standing.REVOKED
+
+
+NO_BETTER_WITHOUT_NONCE = {
+    "another nonce": ("nonce", answer(nonce=bytes(32))),
+    "half the nonce": ("nonce", answer(nonce=NONCE[:16])),
+    "an empty nonce": ("nonce", answer(nonce=b"")),
+    "no nextUpdate": ("next_update_missing", answer(nonce=None, single={"next_update": None})),
+    # With a nonce the clocks may differ; here it is the only bound.
+    "nextUpdate just now": ("next_update_passed", answer(nonce=None, single={"next_update": NOW})),
+    "known 30 minutes ago": ("this_update_too_old", answer(nonce=None, single={"this_update": NOW - 30 * MINUTES})),
+    "made 30 minutes ago": ("produced_at", answer(nonce=None, produced_at=NOW - 30 * MINUTES)),
+    "a signature by who may not": ("responder_not_authorised", answer(ocsp.responder(OTHER), nonce=None)),
+}
+
+
+@pytest.mark.parametrize(("expected", "der"), NO_BETTER_WITHOUT_NONCE.values(), ids=NO_BETTER_WITHOUT_NONCE.keys())
+def test_also_where_the_operator_does_without_nonces_a_response_that_breaks_a_rule_says_nothing(expected, der):
+    assert problem(der, freshness=WITHOUT_NONCE) == expected
+
+
 def test_an_answer_to_another_question_is_none():
     other = dataclasses.replace(INQUIRY, nonce=b"o" * 32)
     assert problem(answer(), inquiry=other) == "nonce"

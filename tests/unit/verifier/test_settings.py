@@ -31,6 +31,7 @@ def test_what_is_not_said_has_a_default(made):
     assert (settings.responders.override, settings.responders.signature) == (None, None)
     assert settings.freshness.max_age == timedelta(minutes=15)
     assert settings.freshness.tolerance == timedelta(minutes=1)
+    assert settings.freshness.nonce_required
     assert settings.phone_policy is None
     assert not settings.test_mode
 
@@ -46,6 +47,10 @@ def test_addresses_and_times_are_taken(made):
     assert settings.responders.override == "http://127.0.0.1:8449/"
     assert settings.responders.signature == "https://sign.example/ocsp"
     assert (settings.freshness.max_age, settings.freshness.tolerance) == (timedelta(minutes=1), timedelta(seconds=5))
+
+
+def test_an_operator_may_do_without_nonces(made):
+    assert not made(ocsp_nonce_required="false").freshness.nonce_required
 
 
 @pytest.mark.parametrize("name", ["trust_anchors", "attestation_anchors", "handle_key", "signing_key"])
@@ -69,6 +74,7 @@ def test_what_is_needed_must_be_said(name, made, monkeypatch):
         ("ocsp_seconds", "31"),
         ("ocsp_max_age_seconds", "0"),
         ("ocsp_tolerance_seconds", "-1"),
+        ("ocsp_nonce_required", "perhaps"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(name, value, made):

@@ -51,6 +51,13 @@ class Settings(ServiceSettings):
         default=60.0, ge=0, le=900, description="How far the OCSP responder's clock may be from ours."
     )
 
+    ocsp_nonce_required: bool = Field(
+        default=True,
+        description="Whether an OCSP answer must hold the nonce of its question. false accepts answers without one, for a "
+        "responder that makes them ahead, if they carry a nextUpdate to come and are no older than allowed; until then whoever "
+        "stands between can repeat one, also for a card that was revoked meanwhile. One with another nonce is never accepted.",
+    )
+
     @property
     def responders(self) -> Responders:
         """Where to ask about revocation."""
@@ -58,8 +65,9 @@ class Settings(ServiceSettings):
 
     @property
     def freshness(self) -> Freshness:
-        """How old an answer about revocation may be."""
+        """How old an answer about revocation may be, and how that is known."""
         return Freshness(
             max_age=timedelta(seconds=self.ocsp_max_age_seconds),
             tolerance=timedelta(seconds=self.ocsp_tolerance_seconds),
+            nonce_required=self.ocsp_nonce_required,
         )

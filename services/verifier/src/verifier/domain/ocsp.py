@@ -45,10 +45,11 @@ class CertificateStatus:
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How old a response may be, and how far the responder's clock may be from ours."""
+    """How old a response may be, how far the responder's clock may be from ours, and whether our nonce must be in it."""
 
     max_age: timedelta = timedelta(minutes=15)
     tolerance: timedelta = timedelta(minutes=1)
+    nonce_required: bool = True
 
 
 def read_response(der: bytes, inquiry: Inquiry, now: datetime, freshness: Freshness) -> CertificateStatus:
@@ -68,7 +69,7 @@ def read_response(der: bytes, inquiry: Inquiry, now: datetime, freshness: Freshn
         check_response_signature(response, responder)  # step 2
         check_responder_identity(response, responder)  # step 3
         check_responder_authorisation(responder, inquiry.anchor, now)  # step 4
-        check_nonce(response, inquiry.nonce)  # §4.4.1
+        check_nonce(response, single, inquiry.nonce, now, freshness)  # §4.4.1
         check_produced_at(response.produced_at_utc, now, freshness)
         check_this_update(single, now, freshness)  # step 5
         check_next_update(single, now, freshness)  # step 6
@@ -143,8 +144,10 @@ def check_response_signature(response: ocsp.OCSPResponse, responder: x509.Certif
         raise Unusable("signature") from None
 
 
-def check_nonce(response: ocsp.OCSPResponse, nonce: bytes) -> None:
-    """Refuses a response without our nonce (§4.4.1, RFC 8954): it may be an old one that somebody kept.
+def check_nonce(
+    response: ocsp.OCSPResponse, single: ocsp.OCSPSingleResponse, nonce: bytes, now: datetime, freshness: Freshness
+) -> None:
+    """Refuses a response with another nonce than ours (§4.4.1, RFC 8954), and one without, unless it may do without.
 
     Raises:
         Unusable
@@ -152,9 +155,27 @@ def check_nonce(response: ocsp.OCSPResponse, nonce: bytes) -> None:
     try:
         answered = response.extensions.get_extension_for_class(x509.OCSPNonce).value.nonce
     except x509.ExtensionNotFound:
-        raise Unusable("nonce") from None
+        check_good_without_nonce(single, now, freshness)
+        return
     if not hmac.compare_digest(answered, nonce):
         raise Unusable("nonce")
+
+
+def check_good_without_nonce(single: ocsp.OCSPSingleResponse, now: datetime, freshness: Freshness) -> None:
+    """Refuses a response without a nonce, which may be an old one that somebody kept, unless the operator accepts that.
+
+    Then it must say itself until when it is good, and that time must not have come by our clock (RFC 5019 §4, whose
+    responders make their responses ahead); how old it may be is for the steps that follow.
+
+    Raises:
+        Unusable
+    """
+    if freshness.nonce_required:
+        raise Unusable("nonce")
+    if single.next_update_utc is None:
+        raise Unusable("next_update_missing")
+    if single.next_update_utc <= now:
+        raise Unusable("next_update_passed")
 
 
 def check_produced_at(produced_at: datetime, now: datetime, freshness: Freshness) -> None:
