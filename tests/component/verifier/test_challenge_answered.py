@@ -172,6 +172,14 @@ async def test_what_challenge_never_says_is_put_aside(changes, world):
     assert [reason for _, reason in world.hub.dead_letters] == ["malformed_challenge"]
 
 
+@pytest.mark.parametrize("minutes", [-600, -3])
+async def test_an_answer_from_before_its_login_is_put_aside(minutes, world):
+    answered_at_ms = world.fact().answered_at_ms + minutes * 60_000
+    fact = world.fact(answered_at_ms=answered_at_ms, expires_at=answered_at_ms // 1000 + 300)
+    assert await world.answer(fact) is None
+    assert [reason for _, reason in world.hub.dead_letters] == ["malformed_challenge"]
+
+
 # The end of the hour, and peers that are away
 
 

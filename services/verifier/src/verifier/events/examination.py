@@ -89,6 +89,7 @@ class Examination:
         """
         private_key = self._keys.sealing_private(epoch)
         issued = issued_by(answered, private_key.public_key)
+        self._check_answered_after_its_beginning(epoch, issued)
         notice_key: bytes | None = None
         try:
             payload = unseal(answered.sealed_evidence, private_key, epoch, issued.challenge_id, self._sealer)
@@ -106,6 +107,17 @@ class Examination:
             return verdict_message.refused(Reason.REVOCATION_UNAVAILABLE, notice_key, issued.challenge_id)
         subject = await self._seal_subject(login_id, epoch, checked)
         return verdict_message.verified(checked, revocation, subject)
+
+    def _check_answered_after_its_beginning(self, epoch: int, issued: Issued) -> None:
+        """Refuses a moment of answering before the login's epoch: the app's attestation is judged as of then.
+
+        A minute more is for the clocks of gateway and challenge.
+
+        Raises:
+            EventRejected: what challenge says is malformed.
+        """
+        if issued.answered_at < self._hour.epoch_start(epoch) - self._hour.minutes(1):
+            raise EventRejected("malformed_challenge")
 
     async def _seal_subject(self, login_id: bytes, epoch: int, checked: Checked) -> bytes:
         certificate = checked.authentication.certificate
