@@ -1,6 +1,7 @@
 """Where the time comes from, so that a test can hold it still."""
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -33,3 +34,24 @@ class FixedClock:
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         self.t += seconds
+
+
+class LatestTime:
+    """What the time may be at the latest: for what has to end on time, whatever is done to the clock.
+
+    Each reading of the clock goes on by the monotonic seconds, which nobody sets; the one that has come furthest counts.
+    So a clock that was set back changes nothing, and a machine that slept, where those seconds may have stood still,
+    does not get the time back that its clock had seen pass.
+    """
+
+    def __init__(self, clock: Clock, monotonic: Callable[[], float]) -> None:
+        self._clock = clock
+        self._monotonic = monotonic
+        self._lead = clock.now() - monotonic()
+
+    def now(self) -> float:
+        """Return Unix seconds: never less than the clock says, nor than was returned before."""
+        clock, monotonic = self._clock.now(), self._monotonic()
+        self._lead = max(self._lead, clock - monotonic)
+        # The sum may be rounded to just below the reading that it was made of.
+        return max(clock, self._lead + monotonic)

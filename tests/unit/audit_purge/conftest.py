@@ -50,6 +50,12 @@ def clock():
 
 
 @pytest.fixture
+def elapsed():
+    """The seconds that nobody sets; they stand still unless a test moves them, so that its clock is to be believed."""
+    return FixedClock(0.0)
+
+
+@pytest.fixture
 def state():
     return RememberedState()
 
@@ -60,5 +66,5 @@ def randomness():
 
 
 @pytest.fixture
-def keeper(hour, clock, state, randomness):
-    return Keeper(hour, clock, state, randomness)
+def keeper(hour, clock, state, randomness, elapsed):
+    return Keeper(hour, clock, state, randomness, elapsed.now)

@@ -130,9 +130,9 @@ def test_nothing_is_destroyed_or_saved_before_a_deadline(keeper, clock, state):
     assert state.saves == saves
 
 
-def test_a_clock_set_back_brings_no_epoch_back(hour, state, randomness):
+def test_a_clock_set_back_brings_no_epoch_back(hour, state, randomness, elapsed):
     clock = FixedClock(T0)
-    keeper = Keeper(hour, clock, state, randomness)
+    keeper = Keeper(hour, clock, state, randomness, elapsed.now)
     clock.advance(3600)
     window = keeper.open_epochs()
     clock.advance(-3600)
@@ -141,27 +141,57 @@ def test_a_clock_set_back_brings_no_epoch_back(hour, state, randomness):
     assert NOW not in shares(keeper)
 
 
-def test_a_restarted_keeper_goes_on_with_the_same_chain(hour, clock, state, randomness, keeper):
+@pytest.mark.parametrize("set_back", [30, 120])
+def test_a_clock_set_back_before_a_deadline_does_not_put_it_off(keeper, clock, elapsed, set_back):
+    clock.advance(3000)
+    elapsed.advance(3000)
+    keeper.destroy_due()
+    clock.advance(-set_back)
+    for second in (568, 1):
+        clock.advance(second)
+        elapsed.advance(second)
+        assert keeper.destroy_due() == []
+        assert NOW in shares(keeper)
+    assert keeper.seconds_to_deadline() == 1
+    clock.advance(1)
+    elapsed.advance(1)
+    assert NOW not in shares(keeper)
+    assert [destroyed.epoch for destroyed in keeper.destroy_due()] == [NOW]
+
+
+def test_a_machine_that_slept_and_whose_clock_is_then_set_back_lengthens_nothing(keeper, clock, elapsed):
+    clock.advance(3000)  # asleep: the other seconds stood still
+    keeper.destroy_due()
+    clock.advance(-120)
+    clock.advance(570)
+    elapsed.advance(570)
+    assert NOW not in shares(keeper)
+    assert [destroyed.epoch for destroyed in keeper.destroy_due()] == [NOW]
+
+
+def test_a_restarted_keeper_goes_on_with_the_same_chain(hour, clock, state, randomness, elapsed, keeper):
     before = shares(keeper)
     clock.advance(60)
-    again = Keeper(hour, clock, state, randomness)
+    again = Keeper(hour, clock, state, randomness, elapsed.now)
     assert not again.is_new
     assert again.chain_id == keeper.chain_id
     assert shares(again).items() >= before.items()
 
 
-def test_a_keeper_that_was_away_destroys_what_fell_due_before_it_answers(hour, clock, state, randomness, keeper):
+def test_a_keeper_that_was_away_destroys_what_fell_due_before_it_answers(
+    hour, clock, state, randomness, elapsed, keeper
+):
     clock.advance(3600 + 300)
-    again = Keeper(hour, clock, state, randomness)
+    again = Keeper(hour, clock, state, randomness, elapsed.now)
     assert [d.epoch for d in again.unreceipted] == list(range(NOW, NOW + 6))
     assert state.saved[0].epoch == NOW + 6
 
 
-def test_a_lost_state_begins_a_new_chain_with_a_new_id(hour, clock, state, randomness, keeper):
+def test_a_lost_state_begins_a_new_chain_with_a_new_id(hour, clock, state, randomness, elapsed, keeper):
     clock.advance(600)
     lost = shares(keeper)
     state.saved = None
-    again = Keeper(hour, clock, state, randomness)
+    again = Keeper(hour, clock, state, randomness, elapsed.now)
     assert again.is_new
     assert again.chain_id != keeper.chain_id
     assert again.first_epoch == NOW + 10
@@ -170,27 +200,27 @@ def test_a_lost_state_begins_a_new_chain_with_a_new_id(hour, clock, state, rando
 
 
 @pytest.mark.parametrize("moved", [(MAX_EPOCHS_BEHIND + 62) * 60, -120])
-def test_a_chain_that_stands_far_from_now_is_dropped(hour, clock, state, randomness, keeper, moved):
+def test_a_chain_that_stands_far_from_now_is_dropped(hour, clock, state, randomness, elapsed, keeper, moved):
     clock.advance(moved)
-    again = Keeper(hour, clock, state, randomness)
+    again = Keeper(hour, clock, state, randomness, elapsed.now)
     assert again.is_new
     assert again.chain_id != keeper.chain_id
 
 
-def test_another_length_of_the_hour_drops_the_chain_instead_of_walking_to_it(clock, state, randomness, keeper):
-    again = Keeper(Hour(120.0), clock, state, randomness)
+def test_another_length_of_the_hour_drops_the_chain_instead_of_walking_to_it(clock, state, randomness, elapsed, keeper):
+    again = Keeper(Hour(120.0), clock, state, randomness, elapsed.now)
     assert again.is_new
     assert again.first_epoch == int(T0 // 2)
 
 
-def test_a_destroyed_epoch_waits_for_its_receipt_over_restarts(hour, clock, state, randomness, keeper):
+def test_a_destroyed_epoch_waits_for_its_receipt_over_restarts(hour, clock, state, randomness, elapsed, keeper):
     clock.advance(3600 + 60)
     first, second = keeper.destroy_due()
     keeper.receipted(first)
-    again = Keeper(hour, clock, state, randomness)
+    again = Keeper(hour, clock, state, randomness, elapsed.now)
     assert again.unreceipted == (second,)
     again.receipted(second)
-    assert Keeper(hour, clock, state, randomness).unreceipted == ()
+    assert Keeper(hour, clock, state, randomness, elapsed.now).unreceipted == ()
 
 
 def test_what_is_due_is_gone_everywhere_even_when_saving_fails(keeper, clock, state, monkeypatch):
@@ -243,7 +273,7 @@ def test_however_time_goes_what_is_open_is_what_has_a_deadline_ahead(steps, seco
     from tests.unit.audit_purge.conftest import RememberedState, counting_randomness
 
     hour, clock, state = Hour(seconds), FixedClock(T0), RememberedState()
-    keeper = Keeper(hour, clock, state, counting_randomness())
+    keeper = Keeper(hour, clock, state, counting_randomness(), lambda: 0.0)
     seen: dict[int, bytes] = {}
     for step in steps:
         clock.advance(step * seconds / 3600)

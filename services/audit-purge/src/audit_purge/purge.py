@@ -154,8 +154,7 @@ class Purge:
         while True:
             self.destroy_keys()
             self._progress("destroy-keys")
-            deadline = self._hour.key_deadline(self._keeper.open_epochs().start)
-            await asyncio.sleep(min(max(deadline - self._clock.now(), 0.01), LONGEST_SLEEP_SECONDS))
+            await asyncio.sleep(min(max(self._keeper.seconds_to_deadline(), 0.01), LONGEST_SLEEP_SECONDS))
 
     async def write_receipts_forever(self) -> None:
         """Deletes own records and writes receipts as epochs are destroyed."""

@@ -4,11 +4,12 @@ The keeper holds the secret of the oldest open epoch only and derives the others
 alone: an epoch that was left never comes back, whatever the clock says later.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from kit.clock import Clock
+from kit.clock import Clock, LatestTime
 from kit.errors import Code, ShirushiError
 from kit.hour import Hour
 
@@ -88,16 +89,23 @@ class ChainState(Protocol):
 class Keeper:
     """The one holder of the open epochs' secrets."""
 
-    def __init__(self, hour: Hour, clock: Clock, state: ChainState, randomness: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        hour: Hour,
+        clock: Clock,
+        state: ChainState,
+        randomness: Callable[[int], bytes],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Takes up the saved chain; where there is no usable one a new one with a new id begins at the current epoch.
 
         Epochs before the beginning of a new chain can be opened by nobody any more: when the state is lost, the logins
-        of the hour are lost and nothing else. `randomness` returns so many secret random bytes.
+        of the hour are lost and nothing else. `randomness` returns so many secret random bytes, `monotonic` seconds
+        that no clock correction moves.
         """
         self._hour = hour
-        self._clock = clock
+        self._time = LatestTime(clock, monotonic)
         self._state = state
-        self._floor = clock.now()
         self._unreceipted: list[Destroyed] = []
         self._public: dict[int, bytes] = {}
         self._unsaved = False
@@ -108,7 +116,7 @@ class Keeper:
         if self.is_new:
             if saved is not None:
                 wipe(self._chain.secret)
-            epoch = hour.epoch_of(self._floor)
+            epoch = hour.epoch_of(self._time.now())
             self._chain = Chain(randomness(CHAIN_ID_BYTES), epoch, epoch, bytearray(randomness(SECRET_BYTES)))
             state.save(self._chain, self._unreceipted)
         self.destroy_due()
@@ -130,7 +138,7 @@ class Keeper:
 
     def open_epochs(self) -> range:
         """The epochs that shares are handed out for now: from the oldest whose deadline is not past to 15 min ahead."""
-        now = self._now()
+        now = self._time.now()
         newest = self._hour.epoch_of(now + self._hour.minutes(AHEAD_MINUTES))
         oldest = max(self._chain.epoch, oldest_open_epoch(self._hour, now))
         return range(oldest, newest + 1)
@@ -159,6 +167,10 @@ class Keeper:
         self._public |= {epoch: commitment_to(secret) for epoch, secret in self._secrets(missing)}
         return [Commitment(epoch, self._public[epoch]) for epoch in window]
 
+    def seconds_to_deadline(self) -> float:
+        """How long until the next epoch has to be destroyed, by the time that it is destroyed by."""
+        return self._hour.key_deadline(self.open_epochs().start) - self._time.now()
+
     def destroy_due(self) -> list[Destroyed]:
         """Overwrites the secret of every epoch whose key deadline has come, and returns those epochs.
 
@@ -169,7 +181,7 @@ class Keeper:
         Raises:
             OSError: the new state could not be saved; what was due is destroyed.
         """
-        now = self._now()
+        now = self._time.now()
         oldest = oldest_open_epoch(self._hour, now)
         if self._chain.epoch >= oldest and not self._unsaved:
             return []
@@ -210,13 +222,9 @@ class Keeper:
 
     def _stands_near_now(self) -> bool:
         """Whether the chain can be walked to now; one that stands ahead of the clock is dropped rather than kept."""
-        oldest = oldest_open_epoch(self._hour, self._floor)
-        return oldest - MAX_EPOCHS_BEHIND <= self._chain.epoch <= self._hour.epoch_of(self._floor)
-
-    def _now(self) -> float:
-        """The latest time ever seen: a clock set back must not lengthen the life of a key."""
-        self._floor = max(self._floor, self._clock.now())
-        return self._floor
+        now = self._time.now()
+        oldest = oldest_open_epoch(self._hour, now)
+        return oldest - MAX_EPOCHS_BEHIND <= self._chain.epoch <= self._hour.epoch_of(now)
 
 
 def oldest_open_epoch(hour: Hour, now: float) -> int:
