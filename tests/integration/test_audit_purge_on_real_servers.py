@@ -148,6 +148,19 @@ async def test_a_restarted_instance_takes_its_own_registration_up_at_once(databa
         await again.renew(b"1" * 16)
 
 
+async def test_a_superseded_keeper_waits_for_the_lease_also_of_its_own_instance(database):
+    clock = FixedClock(time.time())
+    one = MongoRegistry(database, instance="one", clock=clock)
+    await one.register(b"2" * 16, 103, PUBLIC)
+    with pytest.raises(ShirushiError) as refused:
+        await one.register(b"1" * 16, 100, PUBLIC, at_once=False)
+    assert refused.value.code is Code.CONFLICT
+    await one.register(b"2" * 16, 103, PUBLIC, at_once=False)
+    clock.advance(LEASE_SECONDS)
+    await one.register(b"1" * 16, 100, PUBLIC, at_once=False)
+    await one.renew(b"1" * 16)
+
+
 async def test_of_many_keepers_at_once_one_is_registered(database):
     keepers = [MongoRegistry(database, instance=str(n), clock=SystemClock()) for n in range(8)]
     outcomes = await asyncio.gather(

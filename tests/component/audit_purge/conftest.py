@@ -59,24 +59,56 @@ class RememberedState:
 
 
 class RememberedRegistry:
-    """A registry of one chain; `taken` makes it another keeper's, `away` unreachable."""
+    """A registry of one chain; `taken` makes it another keeper's for good, `away` unreachable."""
 
     def __init__(self):
         self.taken = self.away = False
+        self.now = lambda: 0.0
         self.registered = []
+        self.current = None
 
-    def _answer(self):
+    def as_seen_by(self, instance):
+        """The same registry, asked by an instance of this name."""
+        return SeenRegistry(self, instance)
+
+    def check(self):
         if self.away:
             raise Unavailable
         if self.taken:
-            raise ShirushiError(Code.CONFLICT, "taken", reason="another_keeper")
+            raise taken()
 
-    async def register(self, chain_id, first_epoch, public):
-        self._answer()
-        self.registered.append((chain_id, first_epoch, public))
+    async def register(self, chain_id, first_epoch, public, *, at_once):
+        await self.as_seen_by("the only one").register(chain_id, first_epoch, public, at_once=at_once)
 
     async def renew(self, chain_id):
-        self._answer()
+        await self.as_seen_by("the only one").renew(chain_id)
+
+
+class SeenRegistry:
+    """What MongoRegistry decides, for one instance."""
+
+    def __init__(self, registry, instance):
+        self.registry, self.instance = registry, instance
+
+    async def register(self, chain_id, first_epoch, public, *, at_once):
+        self.registry.check()
+        if self.registry.current is not None:
+            instance, held, until = self.registry.current
+            mine = instance == self.instance and (at_once or held == chain_id)
+            if not mine and until > self.registry.now():
+                raise taken()
+        self.registry.current = (self.instance, chain_id, self.registry.now() + 30.0)
+        self.registry.registered.append((chain_id, first_epoch, public))
+
+    async def renew(self, chain_id):
+        self.registry.check()
+        if self.registry.current is None or self.registry.current[:2] != (self.instance, chain_id):
+            raise taken()
+        self.registry.current = (self.instance, chain_id, self.registry.now() + 30.0)
+
+
+def taken():
+    return ShirushiError(Code.CONFLICT, "taken", reason="another_keeper")
 
 
 class RememberedDirectory:

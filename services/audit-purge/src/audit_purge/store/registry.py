@@ -24,17 +24,22 @@ class MongoRegistry:
         self._clock = clock
 
     @store_errors
-    async def register(self, chain_id: bytes, first_epoch: int, public: Commitment) -> None:
+    async def register(self, chain_id: bytes, first_epoch: int, public: Commitment, *, at_once: bool = True) -> None:
         """Registers a chain with a commitment to one of its open epochs; the same chain again renews the lease.
 
+        Args:
+            chain_id: of the chain.
+            first_epoch: where it began.
+            public: a commitment of it.
+            at_once: whether another chain of this instance is replaced though its lease has not run out, as an earlier
+                life's after a restart.
+
         Raises:
-            ShirushiError: CONFLICT while another instance holds the lease, UNAVAILABLE when the store is away.
+            ShirushiError: CONFLICT while another holds the lease, UNAVAILABLE when the store is away.
         """
         now = self._clock.now()
-        mine_or_free = {
-            "_id": _CURRENT,
-            "$or": [{"instance": self._instance}, {"lease_until": {"$lte": date(now)}}],
-        }
+        mine = {"instance": self._instance} if at_once else {"instance": self._instance, "chain_id": chain_id}
+        mine_or_free = {"_id": _CURRENT, "$or": [mine, {"lease_until": {"$lte": date(now)}}]}
         registration = {
             "instance": self._instance,
             "lease_until": date(now + LEASE_SECONDS),
