@@ -23,7 +23,7 @@ from kit.log import get_logger
 from kit.sealing import PUBLIC_KEY_BYTES, SEED_BYTES, SealingPrivateKey, derive_key_pair
 
 AHEAD_EPOCHS = 15
-# After a peer's key could not be had, callers are refused at once for so long: they would queue behind one time-out.
+# After a peer's key could not be had, callers are refused at once for so long: each would wait for a time-out in turn.
 MISSING_PEER_SECONDS = 0.3
 _log = get_logger()
 
@@ -159,13 +159,17 @@ class Custody:
             if self._monotonic() < self._missing_until.get((service, epoch), float("-inf")):
                 raise missing
             self._asked.add(service)
-            self._missing_until[service, epoch] = self._monotonic() + MISSING_PEER_SECONDS
-            await self._fetch_peer(service, epoch, epoch + AHEAD_EPOCHS)
+            last = epoch + AHEAD_EPOCHS
+            try:
+                await self._fetch_peer(service, epoch, last)
+            except Unavailable:
+                self._note_missing(service, epoch, last)
+                raise
             known = self._peers.get((service, epoch))
-        if known is None or known.chain_id != own.chain_id:
-            raise missing
-        del self._missing_until[service, epoch]
-        return known
+            if known is None or known.chain_id != own.chain_id:
+                self._note_missing(service, epoch, last)
+                raise missing
+            return known
 
     @property
     def ready(self) -> bool:
@@ -312,6 +316,12 @@ class Custody:
                 _log.warning("sealing_key_refused", service_of=service, epoch=statement.epoch)
                 continue
             self._peers[service, statement.epoch] = statement
+
+    def _note_missing(self, service: str, first: int, last: int) -> None:
+        """Lets those who waited behind a fetch in vain not ask again at once, for none of the epochs that it asked for."""
+        until = self._monotonic() + MISSING_PEER_SECONDS
+        for epoch in range(first, last + 1):
+            self._missing_until[service, epoch] = until
 
     async def _refresh_forever(self) -> None:
         pause = self.hour.epoch_seconds / 2

@@ -7,7 +7,7 @@ import time
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from kit.clock import FixedClock
-from kit.custody import AHEAD_EPOCHS, Custody, KeyGone, Shares
+from kit.custody import AHEAD_EPOCHS, MISSING_PEER_SECONDS, Custody, KeyGone, Shares
 from kit.errors import Unavailable
 from kit.hour import Hour
 from kit.testing.fake_custody import FakeDeployment, FakeShareSource
@@ -242,6 +242,33 @@ async def test_many_who_wait_for_a_missing_key_ask_once(deployment: FakeDeployme
     )
     assert all(isinstance(outcome, Unavailable) for outcome in outcomes)
     assert asked == ["verifier"]
+
+
+async def test_many_who_wait_while_the_keeper_hangs_wait_for_one_time_out(deployment: FakeDeployment) -> None:
+    epoch = epoch_of(deployment)
+    elapsed = [0.0]
+    asked = []
+
+    class Hanging(FakeShareSource):
+        async def sealing_keys(self, service: str, first_epoch: int, last_epoch: int):
+            asked.append((first_epoch, last_epoch))
+            await asyncio.sleep(0)
+            # The bound of the call, longer than callers are refused afterwards.
+            elapsed[0] += 5.0
+            raise Unavailable
+
+    source = Hanging(deployment.keeper, "challenge")
+    custody = fresh(deployment, "challenge", source=source, receives=False, monotonic=lambda: elapsed[0])
+    await custody.refresh(whole=True)
+    # The next minute's callers are behind the same fetch, which asked for theirs too.
+    epochs = [epoch] * 5 + [epoch + 1] * 5
+    outcomes = await asyncio.gather(*(custody.sealing_public("verifier", e) for e in epochs), return_exceptions=True)
+    assert all(isinstance(outcome, Unavailable) for outcome in outcomes)
+    assert asked == [(epoch, epoch + AHEAD_EPOCHS)]
+    elapsed[0] += MISSING_PEER_SECONDS
+    with pytest.raises(Unavailable):
+        await custody.sealing_public("verifier", epoch)
+    assert len(asked) == 2
 
 
 async def test_stopping_forgets_every_key(deployment: FakeDeployment) -> None:
