@@ -1,9 +1,10 @@
 """The custody RPCs over loopback gRPC with mutual TLS, driven by the other services' own kit.custody."""
 
+import asyncio
 import os
 
 import pytest
-from audit_purge.desk import OwnShares
+from audit_purge.desk import OwnShares, from_wire
 from audit_purge.domain.directory import MAX_KEYS_A_REQUEST
 from audit_purge.metrics import Metrics
 from audit_purge.rpc import CustodyService
@@ -183,6 +184,23 @@ async def test_a_key_that_could_not_be_kept_is_published_again(ask, keeper, sign
     kept.away = False
     await ask("verifier", "PublishSealingKeys", key)
     assert len(kept.kept) == 1
+
+
+@pytest.mark.parametrize("ended_by", [asyncio.CancelledError, RuntimeError], ids=["the caller's deadline", "a defect"])
+async def test_a_key_whose_storing_was_cut_off_is_stored_at_the_next_try(
+    desk, keeper, signing_keys, kept, monkeypatch, ended_by
+):
+    async def cut_off(_):
+        raise ended_by
+
+    keys = [from_wire(statement("verifier", keeper, signing_keys["verifier"]))]
+    with monkeypatch.context() as patch:
+        patch.setattr(kept, "keep", cut_off)
+        with pytest.raises(ended_by):
+            await desk.publish("verifier", keys)
+    assert desk.sealing_keys("verifier", keys[0].epoch, keys[0].epoch) == []
+    await desk.publish("verifier", keys)
+    assert kept.kept == keys
 
 
 async def test_a_long_service_name_is_refused(ask):

@@ -56,8 +56,9 @@ class Desk:
             return
         try:
             await self._kept.keep(fresh)
-        except Unavailable:
-            # Taken back, so that the next try is not mistaken for one that is already kept.
+        except BaseException:
+            # Taken back, so that the next try is not mistaken for one that is already kept. Also where the caller's
+            # deadline ended the storing: it will ask again.
             self._directory.forget(fresh)
             raise
 
