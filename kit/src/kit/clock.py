@@ -42,6 +42,9 @@ class LatestTime:
     Each reading of the clock goes on by the monotonic seconds, which nobody sets; the one that has come furthest counts.
     So a clock that was set back changes nothing, and a machine that slept, where those seconds may have stood still,
     does not get the time back that its clock had seen pass.
+
+    A clock that was ahead for a moment would be followed for ever: whoever finds it far behind ends at once all that it
+    wanted to end on time, and believes it again from there.
     """
 
     def __init__(self, clock: Clock, monotonic: Callable[[], float]) -> None:
@@ -55,3 +58,11 @@ class LatestTime:
         self._lead = max(self._lead, clock - monotonic)
         # The sum may be rounded to just below the reading that it was made of.
         return max(clock, self._lead + monotonic)
+
+    def behind(self) -> float:
+        """Return by how many seconds the clock is behind."""
+        return self.now() - self._clock.now()
+
+    def believe_clock(self) -> None:
+        """Forget every earlier reading; nothing may be left that was to end by one of them."""
+        self._lead = self._clock.now() - self._monotonic()

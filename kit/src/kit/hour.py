@@ -5,6 +5,9 @@ from dataclasses import dataclass
 EPOCHS_AN_HOUR = 60
 KEYS_DIE_AFTER_MINUTES = 59.5
 CREDENTIALS_END_AFTER_MINUTES = 58
+# A clock that is further behind the time that keys die by was wrong, now or before, and all keys are destroyed. Up to here
+# keys only die earlier by that much: it would take the last minutes of some logins, and destroying takes all of them.
+CLOCK_BEHIND_MINUTES = 3
 
 
 @dataclass(frozen=True, slots=True)

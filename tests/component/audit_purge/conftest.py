@@ -141,7 +141,7 @@ def health():
 
 @pytest.fixture
 def keeper(hour, clock):
-    return Keeper(hour, clock, RememberedState(), secrets.token_bytes)
+    return Keeper(hour, clock, RememberedState(), secrets.token_bytes, lambda: 0.0)
 
 
 @pytest.fixture

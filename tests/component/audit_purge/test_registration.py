@@ -90,6 +90,23 @@ async def test_an_error_that_nobody_foresaw_does_not_end_the_renewing(registrati
     renewing.cancel()
 
 
+async def test_a_chain_that_the_keeper_began_anew_is_registered_before_a_share_of_it_is_given(
+    keeper, registration, registry, health, clock
+):
+    clock.advance(-3600)
+    keeper.destroy_due()
+    assert not registration.is_keeper()
+    registry.away = True
+    await registration.renew()
+    assert not registration.is_keeper()
+    assert missing(health)
+    registry.away = False
+    await registration.renew()
+    assert registration.is_keeper()
+    assert not missing(health)
+    assert registry.registered[-1] == (keeper.chain_id, keeper.first_epoch, keeper.commitments()[0])
+
+
 @pytest.fixture
 def elapsed(registry):
     """The seconds that both keepers and the registry go by."""

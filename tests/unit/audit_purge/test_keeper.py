@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kit.clock import FixedClock
 from kit.errors import Code, ShirushiError
-from kit.hour import Hour
+from kit.hour import CLOCK_BEHIND_MINUTES, Hour
 
 T0 = 1_763_856_000.0
 NOW = int(T0 // 60)
@@ -130,15 +130,84 @@ def test_nothing_is_destroyed_or_saved_before_a_deadline(keeper, clock, state):
     assert state.saves == saves
 
 
-def test_a_clock_set_back_brings_no_epoch_back(hour, state, randomness, elapsed):
-    clock = FixedClock(T0)
-    keeper = Keeper(hour, clock, state, randomness, elapsed.now)
+def test_a_clock_set_back_brings_no_epoch_back(keeper, clock, hour):
     clock.advance(3600)
     window = keeper.open_epochs()
-    clock.advance(-3600)
+    clock.advance(-hour.minutes(CLOCK_BEHIND_MINUTES))
     assert keeper.open_epochs() == window
     keeper.destroy_due()
     assert NOW not in shares(keeper)
+
+
+def test_a_clock_set_back_far_ends_the_chain_and_begins_another(keeper, clock, elapsed, state, hour):
+    clock.advance(3000)
+    elapsed.advance(3000)
+    before, chain_id, secret = shares(keeper), keeper.chain_id, keeper._chain.secret
+    public = keeper.commitments()
+    clock.advance(-hour.minutes(CLOCK_BEHIND_MINUTES) - 1)
+    keeper.destroy_due()
+    assert secret == bytes(32)
+    assert keeper.chain_id != chain_id
+    assert keeper.first_epoch == hour.epoch_of(clock.now())
+    assert keeper.open_epochs() == range(keeper.first_epoch, keeper.first_epoch + 16)
+    assert not set(shares(keeper).values()) & set(before.values())
+    assert not {c.commitment for c in keeper.commitments()} & {c.commitment for c in public}
+    assert (state.saved[0].chain_id, state.saved[0].secret) == (keeper.chain_id, keeper._chain.secret)
+    # From here the clock counts as it stands.
+    assert keeper.destroy_due() == []
+    clock.advance(3600)
+    elapsed.advance(3600)
+    assert keeper.destroy_due()[0].epoch == keeper.first_epoch
+
+
+@pytest.mark.parametrize("ahead", [20 * 60, 86_400], ids=["20 minutes", "a day"])
+def test_a_clock_that_was_ahead_for_a_moment_disables_nothing(keeper, clock, elapsed, hour, ahead):
+    given = shares(keeper)
+    clock.advance(ahead)
+    keeper.destroy_due()
+    given |= shares(keeper)
+    clock.advance(-ahead)
+    keeper.destroy_due()
+    now = shares(keeper)
+    assert list(now) == list(range(NOW, NOW + 16))
+    assert not set(now.values()) & set(given.values())
+    clock.advance(3000)
+    elapsed.advance(3000)
+    keeper.destroy_due()
+    assert shares(keeper).items() >= now.items()
+
+
+def test_epochs_that_fell_due_by_the_wrong_clock_still_get_their_receipts(keeper, clock):
+    chain_id = keeper.chain_id
+    clock.advance(3600 + 60)
+    keeper.destroy_due()
+    clock.advance(-3600)
+    assert keeper.destroy_due() == []
+    assert [(gone.epoch, gone.chain_id) for gone in keeper.unreceipted] == [(NOW, chain_id), (NOW + 1, chain_id)]
+
+
+def test_a_new_chain_that_could_not_be_saved_is_saved_later_and_the_old_one_gone(keeper, clock, state, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    clock.advance(-3600)
+    with monkeypatch.context() as patch:
+        patch.setattr(state, "save", full)
+        with pytest.raises(OSError):
+            keeper.destroy_due()
+        assert state.load() is None
+    keeper.destroy_due()
+    assert state.load()[0].chain_id == keeper.chain_id
+
+
+@pytest.mark.parametrize(("set_back", "dropped"), [(120, False), (600, True)])
+def test_a_clock_set_back_before_a_restart_drops_the_chain_if_it_is_far(
+    hour, clock, state, randomness, elapsed, keeper, set_back, dropped
+):
+    clock.t = hour.key_deadline(NOW + 5)
+    keeper.destroy_due()
+    clock.advance(-set_back)
+    assert Keeper(hour, clock, state, randomness, elapsed.now).is_new == dropped
 
 
 @pytest.mark.parametrize("set_back", [30, 120])

@@ -5,6 +5,7 @@ import pytest
 from audit_purge.domain.receipt import GENESIS, Link
 from audit_purge.purge import Purge, TopicsPurged
 from kit.errors import Code, ShirushiError, Unavailable
+from structlog.testing import capture_logs
 
 
 class RememberedLedger:
@@ -172,6 +173,19 @@ async def test_an_unreachable_kafka_makes_the_age_unknown(purge, clock, ledger, 
 async def test_topics_are_purged_up_to_what_nobody_can_open(purge, clock, world):
     await purge.purge_topics()
     assert world.deleted_before == [clock.now() - 58 * 60]
+
+
+def test_a_chain_that_ended_with_a_wrong_clock_is_told_once(purge, keeper, clock):
+    first = keeper.chain_id
+    with capture_logs() as logs:
+        purge.destroy_keys()
+        clock.advance(-3600)
+        purge.destroy_keys()
+        purge.destroy_keys()
+    assert keeper.chain_id != first
+    (line,) = [line for line in logs if line["event"] == "chain_begun_anew"]
+    assert line["log_level"] == "warning"
+    assert line["chain_id"] == keeper.chain_id.hex()
 
 
 def test_the_lag_of_a_destruction_is_measured_from_its_deadline(purge, clock, world):

@@ -35,6 +35,16 @@ def test_a_clock_that_went_ahead_is_followed_and_goes_on_from_there(latest, cloc
     assert latest.now() == T0 + 660
 
 
+def test_a_clock_that_is_believed_again_counts_from_where_it_stands(latest, clock, elapsed):
+    clock.t = T0 - 600
+    elapsed.t = 60
+    assert latest.behind() == 660
+    latest.believe_clock()
+    assert latest.behind() == 0
+    elapsed.t = 90
+    assert latest.now() == T0 - 570
+
+
 @given(
     st.lists(st.tuples(st.floats(min_value=-9000, max_value=9000), st.floats(min_value=0, max_value=9000)), max_size=20)
 )

@@ -148,6 +148,7 @@ class Purge:
         self._gauges = gauges
         self._progress = progress
         self._oldest_topic_record_ms = AGE_UNKNOWN
+        self._chain_id = keeper.chain_id
 
     async def destroy_keys_forever(self) -> None:
         """Destroys each epoch's secret at its deadline."""
@@ -173,6 +174,14 @@ class Purge:
         for destroyed in self._keeper.destroy_due():
             self._gauges.destroyed(destroyed.destroyed_at - self._hour.key_deadline(destroyed.epoch))
             log.info("epoch_destroyed", epoch=destroyed.epoch)
+        if self._keeper.chain_id != self._chain_id:
+            self._chain_id = self._keeper.chain_id
+            log.warning(
+                "chain_begun_anew",
+                reason="clock_set_back",
+                chain_id=self._chain_id.hex(),
+                first_epoch=self._keeper.first_epoch,
+            )
         self._gauges.open_epochs(len(self._keeper.open_epochs()))
         self._gauges.without_receipt(len(self._keeper.unreceipted))
 

@@ -100,7 +100,7 @@ class Registration:
                 await self._renewing
 
     async def renew(self) -> None:
-        """Renews once, or registers again when the registration was lost.
+        """Renews once, or registers again when the registration was lost or the keeper began another chain.
 
         A refusal ends the handing out of shares at once, an absent database when the lease is over.
         """
@@ -143,4 +143,4 @@ class Registration:
                 log.exception("registration_not_renewed", reason="error")
 
     def _tell_readiness(self) -> None:
-        self._health.ready(self.name, ok=self.is_keeper(), why="another keeper holds the registration")
+        self._health.ready(self.name, ok=self.is_keeper(), why="the chain is not registered")

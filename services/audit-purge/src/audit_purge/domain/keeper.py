@@ -1,7 +1,8 @@
 """Decides which epochs are open, what a service gets of them, and when a secret is destroyed.
 
 The keeper holds the secret of the oldest open epoch only and derives the others from it when asked. It moves forward
-alone: an epoch that was left never comes back, whatever the clock says later.
+alone: an epoch that was left never comes back, whatever the clock says later. Where the clock turns out to be wrong, or
+to have been wrong, the chain ends and another one begins: a secret is destroyed rather than kept too long.
 """
 
 import time
@@ -11,7 +12,7 @@ from typing import Protocol
 
 from kit.clock import Clock, LatestTime
 from kit.errors import Code, ShirushiError
-from kit.hour import Hour
+from kit.hour import CLOCK_BEHIND_MINUTES, Hour
 
 from audit_purge.domain.ratchet import SECRET_BYTES, commitment_to, next_secret, share_of, wipe
 
@@ -106,6 +107,7 @@ class Keeper:
         self._hour = hour
         self._time = LatestTime(clock, monotonic)
         self._state = state
+        self._randomness = randomness
         self._unreceipted: list[Destroyed] = []
         self._public: dict[int, bytes] = {}
         self._unsaved = False
@@ -116,8 +118,7 @@ class Keeper:
         if self.is_new:
             if saved is not None:
                 wipe(self._chain.secret)
-            epoch = hour.epoch_of(self._time.now())
-            self._chain = Chain(randomness(CHAIN_ID_BYTES), epoch, epoch, bytearray(randomness(SECRET_BYTES)))
+            self._chain = self._new_chain()
             state.save(self._chain, self._unreceipted)
         self.destroy_due()
 
@@ -178,12 +179,17 @@ class Keeper:
         before this returns. Where it cannot be saved the older one is overwritten all the same, since what is due could
         be read from it; the next call tries again, and until then a restart begins a new chain.
 
+        Where the clock is so far behind that it was wrong, now or before, all secrets are overwritten, and a new chain
+        with a new id begins at the clock's epoch. The epochs that were still open get no receipt, like those of a lost
+        chain.
+
         Raises:
             OSError: the new state could not be saved; what was due is destroyed.
         """
         now = self._time.now()
         oldest = oldest_open_epoch(self._hour, now)
-        if self._chain.epoch >= oldest and not self._unsaved:
+        clock_was_wrong = self._time.behind() > self._hour.minutes(CLOCK_BEHIND_MINUTES)
+        if self._chain.epoch >= oldest and not clock_was_wrong and not self._unsaved:
             return []
         destroyed: list[Destroyed] = []
         while self._chain.epoch < oldest:
@@ -193,6 +199,8 @@ class Keeper:
             wipe(secret)
             self._chain.epoch += 1
         self._unreceipted.extend(destroyed)
+        if clock_was_wrong:
+            self._begin_anew()
         self._unsaved = True
         try:
             self._state.save(self._chain, self._unreceipted)
@@ -206,6 +214,16 @@ class Keeper:
         """Forgets a destroyed epoch once its receipt is written."""
         self._unreceipted.remove(destroyed)
         self._state.save(self._chain, self._unreceipted)
+
+    def _begin_anew(self) -> None:
+        wipe(self._chain.secret)
+        self._public.clear()
+        self._time.believe_clock()
+        self._chain = self._new_chain()
+
+    def _new_chain(self) -> Chain:
+        epoch = self._hour.epoch_of(self._time.now())
+        return Chain(self._randomness(CHAIN_ID_BYTES), epoch, epoch, bytearray(self._randomness(SECRET_BYTES)))
 
     def _secrets(self, epochs: range) -> Iterator[tuple[int, bytearray]]:
         """Walks the chain from where it stands; each secret is overwritten when the walk goes on or ends."""
@@ -221,9 +239,16 @@ class Keeper:
             wipe(secret)
 
     def _stands_near_now(self) -> bool:
-        """Whether the chain can be walked to now; one that stands ahead of the clock is dropped rather than kept."""
+        """Whether the chain can be walked to now; one that stands ahead of the clock is dropped rather than kept.
+
+        A chain that has moved tells how late it was then: the deadline of the epoch before had passed.
+        """
         now = self._time.now()
         oldest = oldest_open_epoch(self._hour, now)
+        if self._chain.epoch > self._chain.first_epoch:
+            was = self._hour.key_deadline(self._chain.epoch - 1)
+            if was - now > self._hour.minutes(CLOCK_BEHIND_MINUTES):
+                return False
         return oldest - MAX_EPOCHS_BEHIND <= self._chain.epoch <= self._hour.epoch_of(now)
 
 
