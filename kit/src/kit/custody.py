@@ -1,10 +1,12 @@
 """Deadline keys of a service: derived from audit-purge's share and the service's own secret, dropped on time by itself.
 
 Two of two: the shares alone open nothing, and neither does the service's secret once the share is destroyed. A service
-asks for shares ahead, so it works on for a quarter of an hour while audit-purge is away.
+asks for shares ahead, so it works on for a quarter of an hour while audit-purge is away. Where its clock turns out to be
+wrong, or to have been wrong, it destroys all keys, and takes new ones when audit-purge's time agrees with its own.
 """
 
 import asyncio
+import contextlib
 import struct
 import time
 from collections.abc import Callable, Sequence
@@ -15,16 +17,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from shirushi.audit_purge.v1 import custody_pb2 as pb
 
 from kit import crypto
-from kit.clock import Clock
+from kit.clock import Clock, LatestTime
 from kit.encoding import length_prefixed
 from kit.errors import Unavailable
-from kit.hour import EPOCHS_AN_HOUR, Hour
+from kit.hour import CLOCK_BEHIND_MINUTES, EPOCHS_AN_HOUR, Hour
 from kit.log import get_logger
 from kit.sealing import PUBLIC_KEY_BYTES, SEED_BYTES, SealingPrivateKey, derive_key_pair
 
 AHEAD_EPOCHS = 15
 # After a peer's key could not be had, callers are refused at once for so long: each would wait for a time-out in turn.
 MISSING_PEER_SECONDS = 0.3
+# How much further than by the own clock audit-purge may be, after that clock was wrong: two right ones may fall on two
+# sides of an epoch's beginning.
+APART_EPOCHS = 1
 _log = get_logger()
 
 
@@ -109,7 +114,9 @@ class Custody:
         self._source = source
         self._receives = receives
         self._monotonic = monotonic
-        self._began = (clock.now(), monotonic())
+        self._time = LatestTime(clock, monotonic)
+        # Whether the clock was wrong, and nobody has confirmed it since.
+        self._clock_in_doubt = False
         self._chain_id: bytes | None = None
         self._keys: dict[int, _EpochKeys] = {}
         self._published: dict[int, bytes] = {}
@@ -118,6 +125,7 @@ class Custody:
         self._fetching: dict[str, asyncio.Lock] = {}
         self._missing_until: dict[tuple[str, int], float] = {}
         self._loops: list[asyncio.Task[None]] = []
+        self._emptied = asyncio.Event()
 
     # What services use
 
@@ -126,7 +134,7 @@ class Custody:
 
         Raises:
             KeyGone: the deadline has passed, or the epoch lies before everything that is known.
-            Unavailable: the epoch's share has not come yet.
+            Unavailable: the epoch's share has not come yet, or not again after the clock was wrong.
         """
         return self._epoch_keys(epoch).state_key
 
@@ -196,25 +204,30 @@ class Custody:
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
-        self._keys.clear()
-        self._peers.clear()
+        self._forget_all()
 
     async def refresh(self, *, whole: bool = False) -> None:
         """Drops what is past its deadline, fetches what has opened, publishes, and looks ahead for the peers asked before.
 
         Args:
             whole: also ask for the epochs behind the current one, as after a start.
+
+        Raises:
+            Unavailable: audit-purge is away, or its time does not confirm the clock after that was wrong.
         """
         self.drop_expired()
         now = self.hour.epoch_of(self.clock.now())
         oldest = max(0, now - EPOCHS_AN_HOUR)
         # After an absence longer than what is held ahead, epochs lie between that nobody asked for yet.
         whole = whole or not self._keys or max(self._keys) < now
-        shares = await self._source.shares(oldest if whole else now, now + AHEAD_EPOCHS)
+        in_doubt = self._clock_in_doubt
+        # In doubt also for an epoch that is not open yet if the clock is right: whoever gives its share knows better.
+        newest = now + AHEAD_EPOCHS + (APART_EPOCHS + 1 if in_doubt else 0)
+        shares = await self._source.shares(oldest if whole else now, newest)
         if not whole and shares.chain_id != self._chain_id:
             # The epochs behind the current one may be another chain's too.
-            shares = await self._source.shares(oldest, now + AHEAD_EPOCHS)
-        self._take(shares)
+            shares = await self._source.shares(oldest, newest)
+        self._take(shares, asked_in_doubt=in_doubt)
         if self._receives:
             await self._publish(now)
         for service in sorted(self._asked):
@@ -234,9 +247,36 @@ class Custody:
     # Inside
 
     def _latest_now(self) -> float:
-        """What the time may be at the latest: a clock that is set back does not lengthen the life of a key."""
-        clock, monotonic = self._began
-        return max(self.clock.now(), clock + (self._monotonic() - monotonic))
+        """What the time may be at the latest: a clock that is set back does not lengthen the life of a key.
+
+        Every key is forgotten first where the clock is so far behind that it was wrong, now or before. It is believed
+        again then, and has to be confirmed: were it wrong now, the same keys would come back and stay for too long.
+        """
+        behind = self._time.behind()
+        if behind > self.hour.minutes(CLOCK_BEHIND_MINUTES):
+            self._forget_all()
+            self._time.believe_clock()
+            self._clock_in_doubt = True
+            self._emptied.set()
+            _log.warning("keys_dropped", reason="clock_set_back", behind_seconds=round(behind))
+        return self._time.now()
+
+    def _forget_all(self) -> None:
+        self._keys.clear()
+        self._published.clear()
+        self._peers.clear()
+        self._missing_until.clear()
+
+    def _confirm_clock(self, shares: Shares, *, asked_in_doubt: bool) -> None:
+        """Checks the clock against how far ahead audit-purge gives shares.
+
+        Raises:
+            Unavailable: audit-purge's time is later, or it was asked before the doubt, for other epochs.
+        """
+        newest = self.hour.epoch_of(self.clock.now()) + AHEAD_EPOCHS + APART_EPOCHS
+        if not asked_in_doubt or max(shares.by_epoch) > newest:
+            raise Unavailable("the clock is not confirmed by audit-purge's", reason="clock_in_doubt")
+        self._clock_in_doubt = False
 
     def _epoch_keys(self, epoch: int) -> _EpochKeys:
         if self._latest_now() >= self.hour.key_deadline(epoch):
@@ -249,16 +289,18 @@ class Custody:
             raise Unavailable("the epoch has no share yet", reason="share_missing")
         return keys
 
-    def _take(self, shares: Shares) -> None:
+    def _take(self, shares: Shares, *, asked_in_doubt: bool) -> None:
         if not shares.by_epoch:
             return
+        at = self._latest_now()
+        if self._clock_in_doubt:
+            self._confirm_clock(shares, asked_in_doubt=asked_in_doubt)
         self._chain_id = shares.chain_id
         begins = min(shares.by_epoch)
         # Another chain means that the keepers lost the older one: nobody will ever open what it sealed.
         for epoch in [e for e, keys in self._keys.items() if e >= begins and keys.chain_id != shares.chain_id]:
             del self._keys[epoch]
             self._published.pop(epoch, None)
-        at = self._latest_now()
         for epoch, share in shares.by_epoch.items():
             if epoch not in self._keys and self.hour.key_deadline(epoch) > at:
                 self._keys[epoch] = self._derive(shares.chain_id, epoch, share)
@@ -326,7 +368,10 @@ class Custody:
     async def _refresh_forever(self) -> None:
         pause = self.hour.epoch_seconds / 2
         while True:
-            await asyncio.sleep(pause)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._emptied.wait()
+            self._emptied.clear()
             try:
                 await self.refresh()
             except Unavailable as error:

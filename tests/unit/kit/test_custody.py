@@ -9,8 +9,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from kit.clock import FixedClock
 from kit.custody import AHEAD_EPOCHS, MISSING_PEER_SECONDS, Custody, KeyGone, Shares
 from kit.errors import Unavailable
-from kit.hour import Hour
+from kit.hour import CLOCK_BEHIND_MINUTES, Hour
 from kit.testing.fake_custody import FakeDeployment, FakeShareSource
+from structlog.testing import capture_logs
 
 START = 1_800_000_000.0
 
@@ -95,17 +96,109 @@ async def test_a_key_is_gone_at_its_deadline_at_the_next_use(deployment: FakeDep
 async def test_a_clock_that_is_set_back_does_not_bring_a_key_back(
     deployment: FakeDeployment, clock: FixedClock
 ) -> None:
-    elapsed = [0.0]
-    custody = fresh(deployment, "verifier", monotonic=lambda: elapsed[0])
+    elapsed = FixedClock(0.0)
+    custody = fresh(deployment, "verifier", monotonic=elapsed.now)
     await custody.refresh(whole=True)
     epoch = epoch_of(deployment)
-    elapsed[0] = 3600.0
-    clock.t = START - 60
+    elapsed.t = deployment.hour.key_deadline(epoch) - START
+    clock.t = START + elapsed.t - deployment.hour.minutes(CLOCK_BEHIND_MINUTES)
     with pytest.raises(KeyGone):
         custody.state_key(epoch)
     await custody.refresh(whole=True)
     with pytest.raises(KeyGone):
         custody.state_key(epoch)
+
+
+async def test_a_clock_set_back_far_drops_every_key_until_the_keeper_s_time_agrees(deployment: FakeDeployment) -> None:
+    clock, elapsed, keepers = FixedClock(START), FixedClock(0.0), deployment.clock
+    custody = fresh(deployment, "gateway", clock=clock, monotonic=elapsed.now)
+    await custody.refresh(whole=True)
+    await custody.sealing_public("verifier", epoch_of(deployment))
+    epoch = epoch_of(deployment)
+    keepers.t = START + 600
+    elapsed.t = 600
+    clock.t = START + 600 - deployment.hour.minutes(CLOCK_BEHIND_MINUTES) - 1
+    with capture_logs() as logs, pytest.raises(Unavailable):
+        custody.state_key(epoch)
+    assert [line["event"] for line in logs] == ["keys_dropped"]
+    assert not custody._keys
+    assert not custody._peers
+    # They would come back, and stay for as long as the clock is behind.
+    for _ in range(2):
+        with pytest.raises(Unavailable) as refused:
+            await custody.refresh()
+        assert refused.value.reason == "clock_in_doubt"
+        assert not custody._keys
+        assert not custody.ready
+    clock.t = START + 600
+    await custody.refresh()
+    assert custody.ready
+    assert min(custody._keys) == epoch + 10 - 59
+
+
+@pytest.mark.parametrize("ahead", [20, 120], ids=["20 minutes", "2 hours"])
+async def test_a_replica_that_started_with_a_fast_clock_works_when_it_is_corrected(
+    deployment: FakeDeployment, ahead: int
+) -> None:
+    clock, elapsed = FixedClock(START + ahead * 60), FixedClock(0.0)
+    custody = fresh(deployment, "verifier", clock=clock, monotonic=elapsed.now)
+    await custody.refresh(whole=True)
+    assert not custody.ready
+    clock.t = START
+    await custody.refresh(whole=True)
+    assert custody.ready
+    epoch = epoch_of(deployment)
+    assert sorted(custody._keys) == list(range(epoch - 59, epoch + AHEAD_EPOCHS + 1))
+    for second in (59 * 60, 29.9):
+        clock.advance(second)
+        elapsed.advance(second)
+        custody.state_key(epoch)
+    clock.advance(0.1)
+    elapsed.advance(0.1)
+    with pytest.raises(KeyGone):
+        custody.state_key(epoch)
+
+
+async def test_shares_that_were_on_their_way_when_the_clock_was_set_are_not_taken(
+    deployment: FakeDeployment,
+) -> None:
+    clock = FixedClock(START + 1200)
+
+    class Late(FakeShareSource):
+        corrected = False
+
+        async def shares(self, first_epoch: int, last_epoch: int) -> Shares:
+            answer = await super().shares(first_epoch, last_epoch)
+            if self.corrected:
+                clock.t = START
+            return answer
+
+    source = Late(deployment.keeper, "gateway")
+    custody = fresh(deployment, "gateway", clock=clock, source=source)
+    await custody.refresh(whole=True)
+    source.corrected = True
+    with pytest.raises(Unavailable):
+        await custody.refresh()
+    assert not custody._keys
+    # The question was for the hour of the wrong clock; the next one is for the right one's.
+    await custody.refresh()
+    assert min(custody._keys) == epoch_of(deployment) - 59
+
+
+async def test_keys_that_were_dropped_for_the_clock_are_fetched_again_at_once(deployment: FakeDeployment) -> None:
+    clock = FixedClock(START + 1200)
+    deployment.clock.t = START + 1200
+    custody = fresh(deployment, "gateway", clock=clock)
+    await custody.start()
+    try:
+        deployment.clock.t = clock.t = START
+        with pytest.raises(Unavailable):
+            custody.state_key(epoch_of(deployment))
+        async with asyncio.timeout(5):
+            while not custody.ready:
+                await asyncio.sleep(0.01)
+    finally:
+        await custody.stop()
 
 
 async def test_keys_are_dropped_by_themselves_while_the_keeper_hangs() -> None:
