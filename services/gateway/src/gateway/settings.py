@@ -27,7 +27,9 @@ class GatewaySettings(ServiceSettings):
         default=None, description="YAML or JSON registry of relying parties; none reads them from MongoDB."
     )
     id_token_keys: Path = Field(description="Private JWKS (P-256, each with kid); the first key signs ID tokens.")
-    sector_secret: Path = Field(description="32 bytes in hexadecimal: the key of sector labels. Never changes.")
+    sector_secret: Path = Field(
+        description="32 bytes in hexadecimal: the key of sector labels. Losing it changes every `sub` for ever: back it up."
+    )
     network_hint_key: Path | None = Field(
         default=None,
         description="32 bytes in hexadecimal, shared with challenge: compares networks of browser and phone.",

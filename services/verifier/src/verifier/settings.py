@@ -24,7 +24,7 @@ class Settings(ServiceSettings):
         "on."
     )
     handle_key: Path = Field(
-        description="32 bytes in hexadecimal: the key of the subject handles. Losing it changes every `sub` for ever."
+        description="32 bytes in hexadecimal: the key of the subject handles. Losing it changes every `sub` for ever: back it up."
     )
     phone_policy: str | None = Field(
         default=None,
