@@ -2,6 +2,7 @@
 
 import pytest
 from kit.hour import Hour
+from shirushi.bus.v1 import envelope_pb2 as bus
 from shirushi.gateway.v1 import events_pb2 as pb
 from shirushi.verifier.v1 import events_pb2 as verifier
 
@@ -170,6 +171,25 @@ async def test_a_redemption_whose_conclusion_was_lost_is_published_as_completed(
     await gateway.replicas[1][2].sweep()
     assert [outcome for _, outcome, _ in await gateway.concluded()] == ["completed"]
     assert (await city.userinfo(token)).status_code == 200
+
+
+async def test_a_login_whose_request_is_published_again_counts_as_started_once(gateway, browser, city):
+    await claim(gateway, browser, city)
+    await gateway.sweeper.sweep()
+    assert len(await gateway.told(bus.EVENT_TYPE_LOGIN_REQUESTED, pb.LoginRequested)) == 2
+    assert b"shirushi_logins_started_total 1.0" in gateway.telemetry.render()
+
+
+async def test_a_login_whose_request_could_not_be_published_still_counts_as_started(gateway, browser, city):
+    gateway.hub.away = True
+    await browser.authorize(city.request())
+    gateway.hub.away = False
+    gateway.challenges.claimed.clear()
+    await gateway.advance(5.2 * MINUTE)
+    await gateway.sweeper.sweep()
+    figures = gateway.telemetry.render()
+    assert b"shirushi_logins_started_total 1.0" in figures
+    assert b'shirushi_logins_concluded_total{outcome="expired"} 1.0' in figures
 
 
 async def test_two_sweepers_share_the_work(gateway, browser, city):

@@ -17,6 +17,7 @@ from gateway.domain.verdicts import Verdicts
 from gateway.events import Events
 from gateway.facts import PublishedFacts
 from gateway.id_tokens import IdTokenKeys
+from gateway.metrics import CountedFacts
 from gateway.store import AssertionIds, StoredLogins
 from gateway.waiting import WaitingBrowsers
 from gateway.web.edge import application
@@ -24,6 +25,7 @@ from gateway.web.parts import Parts
 from joserfc.jwk import ECKey
 from kit.clock import FixedClock
 from kit.errors import Unavailable
+from kit.telemetry import Telemetry
 from kit.testing.fake_bus import FakeBus, FakeHub
 from kit.testing.fake_store import FakeStore
 from shirushi.bus.v1 import envelope_pb2 as bus
@@ -61,6 +63,7 @@ class Gateway:
         self.hour = deployment.hour
         self.keys = deployment.custodies["gateway"]
         self.hub = FakeHub()
+        self.telemetry = Telemetry("gateway")
         # Whether callers have gone away by the time that their answers are ready.
         self.hung_up = False
         self.watched = []
@@ -82,7 +85,7 @@ class Gateway:
         own_bus = FakeBus(self.deployment.codecs["gateway"], self.hub)
         logins = StoredLogins(self.logins_kept, hour=hour, instance=instance)
         waiting = WaitingBrowsers()
-        facts = PublishedFacts(own_bus, waiting)
+        facts = CountedFacts(PublishedFacts(own_bus, waiting), self.telemetry)
         verdicts = Verdicts(logins, self.challenges, facts, clock, hour)
         # The first replica is the one of the group that has the partition; broadcasts reach both.
         Events(verdicts, waiting, logins.forget).subscribe(

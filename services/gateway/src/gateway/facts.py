@@ -19,7 +19,7 @@ class PublishedFacts:
         self._publisher = publisher
         self._waiting = waiting
 
-    async def requested(self, stored: Stored) -> None:
+    async def requested(self, stored: Stored, *, again: bool = False) -> None:  # noqa: ARG002 - consumers keep the first
         """Publishes LoginRequested."""
         login = stored.login
         message = pb.LoginRequested(

@@ -19,10 +19,11 @@ class CountedFacts:
             buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600),
         )
 
-    async def requested(self, stored: Stored) -> None:
-        """Publishes LoginRequested."""
-        await self._inner.requested(stored)
-        self._started.inc()
+    async def requested(self, stored: Stored, *, again: bool = False) -> None:
+        """Publishes LoginRequested, and counts the login at the first try: it is stored and ends, published or not."""
+        if not again:
+            self._started.inc()
+        await self._inner.requested(stored, again=again)
 
     async def progressed(self, stored: Stored) -> None:
         """Publishes LoginProgressed."""

@@ -110,8 +110,8 @@ class Pseudonyms(Protocol):
 class Facts(Protocol):
     """What the gateway tells the others; raises Unavailable, KeyGone."""
 
-    async def requested(self, stored: Stored) -> None:
-        """Publishes LoginRequested."""
+    async def requested(self, stored: Stored, *, again: bool = False) -> None:
+        """Publishes LoginRequested; `again` says that it was probably published before."""
         ...
 
     async def progressed(self, stored: Stored) -> None:

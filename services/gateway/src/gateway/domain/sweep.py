@@ -71,7 +71,7 @@ class Sweeper:
             return
         if not claimed:
             # The process may have died between storing and publishing the request; consumers keep the first.
-            await self.facts.requested(stored)
+            await self.facts.requested(stored, again=True)
         await self._expire(stored, pb.STAGE_ANSWER if claimed else pb.STAGE_CLAIM)
 
     async def _expire(self, stored: Stored, stage: int) -> None:
