@@ -196,6 +196,7 @@ def clean() -> None:
 def _run(state: State, replicas: int, hour: Hour, log_level: str) -> int:
     from sandbox.kafka import KafkaUnavailable  # noqa: PLC0415 (the client library is heavy for `status` and `cards`)
     from sandbox.mongo import MongoUnavailable  # noqa: PLC0415
+    from sandbox.rp.clients import RegistryUnreadable  # noqa: PLC0415
     from sandbox.supervisor import Supervisor  # noqa: PLC0415
 
     try:
@@ -208,7 +209,15 @@ def _run(state: State, replicas: int, hour: Hour, log_level: str) -> int:
     except ValidationError as error:
         progress.print(f"a port setting is wrong: {error}")
         return 2
-    except (PortTaken, ProcessDied, NotReady, KafkaUnavailable, MongoUnavailable, TimeoutError) as error:
+    except (
+        PortTaken,
+        ProcessDied,
+        NotReady,
+        KafkaUnavailable,
+        MongoUnavailable,
+        RegistryUnreadable,
+        TimeoutError,
+    ) as error:
         progress.print(f"\n{error}", markup=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:

@@ -1,5 +1,6 @@
 """The sample relying parties against a strict provider: what an off-the-shelf client sends, what a visitor sees."""
 
+import json
 import ssl
 from urllib.parse import parse_qsl, urlsplit
 
@@ -152,8 +153,6 @@ async def test_a_callback_out_of_the_blue_logs_nobody_in(browser):
 
 
 def test_the_registry_gives_every_client_a_sector_and_only_public_keys(rp_state):
-    import json
-
     registered = json.loads((rp_state / "rp" / "clients.json").read_text())["clients"]
     assert [client["client_id"] for client in registered] == ["city", "bank", "bench"]
     assert len({client["sector_identifier"] for client in registered}) == 3
@@ -166,3 +165,22 @@ def test_the_registry_follows_the_addresses_and_keeps_the_keys(tmp_path):
     assert clients.ensure(tmp_path, ADDRESSES).read_text() == first
     moved = clients.ensure(tmp_path, ADDRESSES | {"city": "https://localhost:9447"}).read_text()
     assert moved == first.replace("8447", "9447")
+
+
+@pytest.mark.parametrize("whole", [lambda entries: {"clients": entries}, lambda entries: entries])
+def test_clients_that_a_developer_added_stay_in_the_registry(tmp_path, whole):
+    path = clients.ensure(tmp_path, ADDRESSES)
+    ours = json.loads(path.read_text())["clients"]
+    mine = {"client_id": "myapp", "name": "わたしのアプリ", "redirect_uris": ["https://localhost:3000/callback"]}
+    path.write_text(json.dumps(whole([mine, *ours, "wrong", {"client_id": "city", "name": "not the city"}])))
+    clients.ensure(tmp_path, ADDRESSES)
+    assert json.loads(path.read_text())["clients"] == [*ours, mine, "wrong"]
+
+
+@pytest.mark.parametrize("content", ["{", '{"clients": {}}', "3"])
+def test_a_registry_that_cannot_be_read_is_not_overwritten(tmp_path, content):
+    path = clients.ensure(tmp_path, ADDRESSES)
+    path.write_text(content)
+    with pytest.raises(clients.RegistryUnreadable, match="mend it, or remove it"):
+        clients.ensure(tmp_path, ADDRESSES)
+    assert path.read_text() == content

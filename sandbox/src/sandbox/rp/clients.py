@@ -1,4 +1,4 @@
-"""Registers the sandbox's relying parties: makes their keys and writes the gateway's client registry."""
+"""Registers the sandbox's relying parties beside those that a developer added: makes keys, writes the gateway's registry."""
 
 import json
 from collections.abc import Sequence
@@ -12,6 +12,10 @@ BENCH_REDIRECT_URI = "https://bench.shirushi.test/callback"
 BENCH = "bench"
 
 
+class RegistryUnreadable(Exception):
+    """The client registry is there and cannot be read; what a developer wrote into it is not thrown away."""
+
+
 def key_path(state: Path, name: str) -> Path:
     """Where a relying party keeps its private key (JWK)."""
     return state / "rp" / name / "key.jwk.json"
@@ -23,7 +27,13 @@ def load_key(state: Path, name: str) -> ECKey:
 
 
 def ensure(state: Path, addresses: dict[str, Any]) -> Path:
-    """Makes missing keys and writes `<state>/rp/clients.json`, the registry that the gateway reads; returns its path."""
+    """Makes missing keys and writes `<state>/rp/clients.json`, the registry that the gateway reads; returns its path.
+
+    Clients of other ids that stand in it stay as they are.
+
+    Raises:
+        RegistryUnreadable: the file that is there is no such registry.
+    """
     clients = [
         _client(
             state,
@@ -50,6 +60,7 @@ def ensure(state: Path, addresses: dict[str, Any]) -> Path:
         ),
     ]
     path = state / "rp" / "clients.json"
+    clients += _added(path, {client["client_id"] for client in clients})
     content = json.dumps({"clients": clients}, ensure_ascii=False, indent=1)
     if not path.exists() or path.read_text() != content:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,6 +68,20 @@ def ensure(state: Path, addresses: dict[str, Any]) -> Path:
         temporary.write_text(content)
         temporary.replace(path)
     return path
+
+
+def _added(path: Path, ours: set[str]) -> list[Any]:
+    """What a developer added: every entry but ours. A wrong one is left to the gateway, whose log names the rule."""
+    if not path.exists():
+        return []
+    try:
+        content = json.loads(path.read_text())
+    except ValueError as error:
+        raise RegistryUnreadable(f"{path} is not JSON ({error}): mend it, or remove it") from None
+    entries = content.get("clients") if isinstance(content, dict) else content
+    if not isinstance(entries, list):
+        raise RegistryUnreadable(f"{path} holds no list of clients: mend it, or remove it")
+    return [entry for entry in entries if not (isinstance(entry, dict) and entry.get("client_id") in ours)]
 
 
 def _client(

@@ -19,7 +19,11 @@ from gateway.settings import GatewaySettings
 
 def clients(argv: list[str]) -> None:
     """Runs one command and exits: 0 done, 1 refused or not there, 2 wrong usage."""
-    parser = argparse.ArgumentParser(prog="python -m gateway clients", description="The registry of relying parties.")
+    parser = argparse.ArgumentParser(
+        prog="python -m gateway clients",
+        description="The registry of relying parties.",
+        epilog="Needs the gateway's own SHIRUSHI_* environment: it reaches MongoDB as the gateway does.",
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="print every registration as JSON, one a line")
     adding = commands.add_parser("add", help="register the clients of a YAML or JSON file, or replace them")
