@@ -1,6 +1,7 @@
 """Generates everything that follows from deploy/rights.yaml; `--check` only says whether it is up to date.
 
-proto/src/shirushi/rights.py      for the services: topics, signers, RPC callers, ACLs
+proto/src/shirushi/rights.py         for the services: topics, signers, RPC callers; for the sandbox: ACLs, topic settings
+deploy/generated/kafka-topics.json   for whoever creates the topics in operation
 deploy/generated/kafka-acls.json     for whoever creates the ACLs in operation
 deploy/generated/mongodb-users.json  for whoever creates the database users in operation
 """
@@ -16,6 +17,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "deploy" / "rights.yaml"
 PYTHON = ROOT / "proto" / "src" / "shirushi" / "rights.py"
+KAFKA_TOPICS = ROOT / "deploy" / "generated" / "kafka-topics.json"
 KAFKA_ACLS = ROOT / "deploy" / "generated" / "kafka-acls.json"
 MONGODB_USERS = ROOT / "deploy" / "generated" / "mongodb-users.json"
 DEAD_LETTER = ".dlq"
@@ -35,8 +37,7 @@ DEAD_LETTER = "{dead_letter}"
 class Topic:
     """One kind of sealed message: who makes it, who may open it, and the size that it is padded to.
 
-    `receiver` is None where everybody may read; `open` where nobody needs a key; `broadcast` where every replica of
-    the receiver gets every message.
+    `receiver` is None where everybody may read; `open` where nobody needs a key.
     """
 
     name: str
@@ -44,7 +45,6 @@ class Topic:
     receiver: str | None
     bytes: int
     open: bool
-    broadcast: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,15 @@ class Acl:
     name: str
     operation: str
 
+
+@dataclass(frozen=True, slots=True)
+class KafkaTopic:
+    """One topic as the broker keeps it; `config` holds for an hour of 3600 seconds."""
+
+    name: str
+    partitions: int
+    config: Mapping[str, str]
+
 '''
 
 TAIL = '''
@@ -73,6 +82,11 @@ TAIL = '''
 def kafka_acls() -> tuple[Acl, ...]:
     """Return every permission that the broker gives; whatever is not among them it refuses."""
     return _KAFKA_ACLS
+
+
+def kafka_topics() -> tuple[KafkaTopic, ...]:
+    """Return every topic with its settings, dead-letter topics too."""
+    return _KAFKA_TOPICS
 '''
 
 
@@ -103,6 +117,26 @@ def acls(table: dict[str, Any]) -> list[dict[str, str]]:
                 allow(name, "topic", topic, "describe", "delete")
                 allow(name, "topic", topic + DEAD_LETTER, "describe", "delete")
     return found
+
+
+def kept(table: dict[str, Any]) -> dict[str, str]:
+    """Every topic, dead-letter topics too, with which settings of `kafka` it is kept."""
+    found = {}
+    for name, topic in table["topics"].items():
+        found[name] = "open_to_all" if topic["to"] is None else "payload"
+        found[name + DEAD_LETTER] = "payload"
+    return found
+
+
+def config(table: dict[str, Any], how: str) -> dict[str, str]:
+    return {name: str(value) for name, value in table["kafka"][how].items()}
+
+
+def topics(table: dict[str, Any]) -> list[dict[str, Any]]:
+    partitions = table["kafka"]["partitions"]
+    return [
+        {"topic": name, "partitions": partitions, "config": config(table, how)} for name, how in kept(table).items()
+    ]
 
 
 def users(table: dict[str, Any]) -> list[dict[str, Any]]:
@@ -149,6 +183,13 @@ def python(table: dict[str, Any]) -> str:
         )
     lines.append("}\n\n_KAFKA_ACLS: tuple[Acl, ...] = (")
     lines += [f"    Acl({', '.join(_text(value) for value in acl.values())})," for acl in acls(table)]
+    lines.append(f")\n\n_PAYLOAD = {json.dumps(config(table, 'payload'))}")
+    lines.append(f"_OPEN_TO_ALL = {json.dumps(config(table, 'open_to_all'))}")
+    lines.append("_KAFKA_TOPICS: tuple[KafkaTopic, ...] = (")
+    lines += [
+        f"    KafkaTopic({_text(name)}, {table['kafka']['partitions']}, _{how.upper()}),"
+        for name, how in kept(table).items()
+    ]
     lines.append(")\n" + TAIL)
     return _formatted("\n".join(lines))
 
@@ -158,6 +199,7 @@ def generate() -> dict[Path, str]:
     check_table(table)
     return {
         PYTHON: python(table),
+        KAFKA_TOPICS: json.dumps(topics(table), indent=2) + "\n",
         KAFKA_ACLS: json.dumps(acls(table), indent=2) + "\n",
         MONGODB_USERS: json.dumps(users(table), indent=2) + "\n",
     }
@@ -185,7 +227,7 @@ def _topic(kind: str, name: str, topic: dict[str, Any]) -> str:
     receiver = "None" if topic["to"] is None else _text(topic["to"])
     return (
         f"    bus.EVENT_TYPE_{kind}: Topic({_text(name)}, {_text(topic['from'])}, {receiver}, "
-        f"{topic.get('bytes', 0)}, open={bool(topic.get('open'))}, broadcast={bool(topic.get('broadcast'))}),"
+        f"{topic.get('bytes', 0)}, open={bool(topic.get('open'))}),"
     )
 
 

@@ -23,11 +23,10 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 from kit.hour import Hour
-from shirushi.rights import DEAD_LETTER, PRINCIPALS, TOPICS, kafka_acls
+from shirushi.rights import PRINCIPALS, TOPICS, kafka_acls, kafka_topics
 
 _TOPIC_PREFIX = "shirushi."
-_PARTITIONS = 4
-_RECEIPT_DAYS = 30
+_SCALED = frozenset({"retention.ms", "segment.ms"})
 _TIMEOUT = 20.0
 
 
@@ -37,11 +36,12 @@ def apply_rights(client: AdminClient, hour: Hour, stamp: Path | None = None, *, 
     A broker without authorizer (somebody else's, on a loopback, without TLS) refuses ACLs: `with_acls` leaves them out.
     """
     topics, acls = topic_settings(hour), acl_bindings()
+    partitions = {topic.name: topic.partitions for topic in kafka_topics()}
     digest = hashlib.sha256(json.dumps([topics, sorted(map(repr, acls))], sort_keys=True).encode()).hexdigest()
     if stamp is not None and stamp.exists() and stamp.read_text() == digest:
         return
     new = [
-        NewTopic(name, num_partitions=_PARTITIONS, replication_factor=1, config=dict(settings))
+        NewTopic(name, num_partitions=partitions[name], replication_factor=1, config=dict(settings))
         for name, settings in topics.items()
     ]
     existing = _finish(client.create_topics(new, request_timeout=_TIMEOUT), but=KafkaError.TOPIC_ALREADY_EXISTS)
@@ -59,27 +59,17 @@ def apply_rights(client: AdminClient, hour: Hour, stamp: Path | None = None, *, 
 
 
 def topic_settings(hour: Hour) -> dict[str, dict[str, str]]:
-    """Every topic with its dead-letter topic and their settings.
-
-    A record lives at most retention + segment + the broker's check interval + the delete delay: 31 minutes of an hour.
-    """
-    purged = {
-        "cleanup.policy": "delete",
-        "retention.ms": str(int(hour.minutes(20) * 1000)),
-        "segment.ms": str(int(hour.minutes(10) * 1000)),
-        "file.delete.delay.ms": "1000",
-        # The producer's own time could be ahead by an hour, and its bytes would stay as much longer.
-        "message.timestamp.type": "LogAppendTime",
-        # Nobody here compresses; a small batch that unpacks to gigabytes is refused by the broker, not by a service.
-        "compression.type": "uncompressed",
+    """Every topic with its settings; those of topics about logins shrink with the hour."""
+    everybody = {topic.name for topic in TOPICS.values() if topic.receiver is None}
+    return {
+        topic.name: {
+            key: str(round(int(value) * hour.minutes(1) / 60))
+            if key in _SCALED and topic.name not in everybody
+            else value
+            for key, value in topic.config.items()
+        }
+        for topic in kafka_topics()
     }
-    # Receipts are proofs without personal data; auditors fetch them later.
-    kept = purged | {"retention.ms": str(_RECEIPT_DAYS * 86_400_000), "segment.ms": str(86_400_000)}
-    settings: dict[str, dict[str, str]] = {}
-    for topic in TOPICS.values():
-        settings[topic.name] = dict(kept if topic.receiver is None else purged)
-        settings[topic.name + DEAD_LETTER] = dict(purged)
-    return settings
 
 
 def acl_bindings() -> list[AclBinding]:

@@ -148,7 +148,7 @@ async def test_sealing_keys_are_published_kept_and_found(ask, keeper, signing_ke
     for _ in range(2):
         await ask("verifier", "PublishSealingKeys", pb.PublishSealingKeysRequest(keys=[key]))
     assert len(kept.kept) == 1
-    for asking in ("gateway", "challenge", "verifier", "pseudonym"):
+    for asking in ("gateway", "challenge", "verifier"):
         found = await ask(asking, "GetSealingKeys", pb.GetSealingKeysRequest(service="verifier", last_epoch=2**32 - 1))
         assert list(found.keys) == [key]
 

@@ -1,4 +1,4 @@
-"""What follows from deploy/rights.yaml is what DESIGN promises, and is up to date."""
+"""What follows from deploy/rights.yaml is what docs/security.md promises, and is up to date."""
 
 import copy
 import importlib.util
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from shirushi.bus.v1 import envelope_pb2 as bus
-from shirushi.rights import INNER, PRINCIPALS, RPC_CALLERS, TOPICS, kafka_acls
+from shirushi.rights import DEAD_LETTER, INNER, PRINCIPALS, RPC_CALLERS, TOPICS, kafka_acls, kafka_topics
 
 ROOT = Path(__file__).parents[3]
 
@@ -44,6 +44,15 @@ def test_one_writer_and_one_reader_a_topic():
         assert who("write") == {topic.sender}
         assert who("read") == ({topic.receiver} if topic.receiver else set())
         assert who("delete") == who("describe") == {"audit-purge"}
+
+
+def test_every_topic_and_its_dead_letters_are_kept_for_less_than_the_hour_and_open_ones_longer():
+    kept = {topic.name: topic.config for topic in kafka_topics()}
+    assert set(kept) == {name for topic in TOPICS.values() for name in (topic.name, topic.name + DEAD_LETTER)}
+    for name, config in kept.items():
+        assert config["message.timestamp.type"] == "LogAppendTime"
+        of_everybody = name in {topic.name for topic in TOPICS.values() if topic.receiver is None}
+        assert (int(config["retention.ms"]) + int(config["segment.ms"]) > 3_600_000) == of_everybody
 
 
 def test_pseudonym_and_strangers_have_nothing_on_the_bus():
