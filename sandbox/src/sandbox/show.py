@@ -79,7 +79,8 @@ def addresses(console: Console, state: State) -> None:
         ("phone", at["phone"], "simulated phone with test cards"),
         ("gateway", f"{at['issuer']}/.well-known/openid-configuration", ""),
         ("app API", f"{at['challenge']}/v1/openapi.yaml", "what a phone app speaks"),
-        ("J-LIS", at["jlis"], "revocation responder; can be made slow, dead or wrong"),
+        ("auditors", f"{at['audit']}/receipts", "purge receipts; /commitments beside it"),
+        ("J-LIS", at["jlis"], "revocation responder; POST /control makes it slow, dead or wrong (sandbox/README.md)"),
         ("logs", str(state.logs), "one file a process"),
     ):
         console.print(f"  [bold]{name:8}[/] [cyan]{address:28}[/] [dim]{what}[/]", soft_wrap=True)
