@@ -76,9 +76,16 @@ class ServiceSettings(BaseSettings):
         default="info", pattern=r"^(debug|info|warning|error)$", description="Least severe level that is logged."
     )
     otlp_endpoint: str | None = Field(
-        default=None, description="OTLP/HTTP address that spans are sent to; no tracing without it."
+        default=None,
+        description="OTLP/HTTP address that spans are sent to; no tracing without it. So far the verifier alone makes spans, "
+        "one an examination.",
     )
-    trace_ratio: float = Field(default=0.01, ge=0, le=1, description="Share of logins that are traced (head sampling).")
+    trace_ratio: float = Field(
+        default=0.01,
+        ge=0,
+        le=1,
+        description="Share of logins that are traced (head sampling); see the address for spans.",
+    )
     drain_seconds: float = Field(
         default=8.0, gt=0, le=60, description="Longest time that work under way may take after SIGTERM."
     )
