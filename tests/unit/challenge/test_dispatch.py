@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 from challenge.domain.challenge import CancelReason, State
-from challenge.domain.network_hint import NetworkHint, network_digest
+from challenge.domain.network_hint import NetworkHint
 from challenge.domain.refusals import Refusal, Refused
 from challenge.domain.token import Transport, link_token
 from kit.errors import ShirushiError, Unavailable
+from kit.network import network_digest
 
 from tests.unit.challenge.conftest import HOUR, T0
 

@@ -5,16 +5,16 @@ import json
 from pathlib import Path
 
 import pytest
-from challenge.domain import network_hint, proof, token
+from challenge.domain import proof, token
 from challenge.domain.claim_key import claim_key_of_coordinates
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from gateway.domain import binding as gateway_binding
-from gateway.domain import network as gateway_network
 from gateway.domain import qr as gateway_qr
 from gateway.domain import sector as gateway_sector
 from gateway.domain.display_sheet import sealed_sheet
 from kit.custody import sealing_statement_message
 from kit.encoding import b64u, unb64u
+from kit.network import network_digest
 from kit.sealing import Sealer, derive_key_pair, info, pad, unpad
 from pseudonym.domain import sector_commitment as pseudonym_sector
 from sandbox.phone import link as phone_link
@@ -208,8 +208,7 @@ def test_notices_are_opened_by_the_phone_alone():
 @pytest.mark.parametrize("row", NETWORK["digests"], ids=lambda row: row["address"])
 def test_network_digests(row):
     key = bytes.fromhex(NETWORK["key"])
-    assert network_hint.network_digest(row["address"], key).hex() == row["digest"]
-    assert gateway_network.network_digest(row["address"], key).hex() == row["digest"]
+    assert network_digest(row["address"], key).hex() == row["digest"]
 
 
 def test_base64url_is_written_without_padding():
