@@ -13,7 +13,6 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from challenge.domain.token import link_token
 from kit.bus import Bus
 from kit.clock import SystemClock
 from kit.crypto import load_signing_key
@@ -32,6 +31,7 @@ from shirushi.challenge.v1 import events_pb2 as events
 from shirushi.challenge.v1.challenge_pb2_grpc import ChallengeServiceStub
 from shirushi.evidence.v1 import evidence_pb2 as evidence
 
+from tests.support.challenge_tokens import link_token
 from tests.support.claiming_phone import ClaimingPhone
 
 pytestmark = pytest.mark.real

@@ -89,16 +89,12 @@ class EventCodec:
         signers: Mapping[str, tuple[Ed25519PublicKey, ...]],
         custody: Custody,
         sealer: Sealer | None = None,
-        topics: Mapping[int, rights.Topic] = rights.TOPICS,
-        inner: Mapping[int, rights.Topic] = rights.INNER,
     ) -> None:
         self.service = service
         self.custody = custody
         self._signing_key = signing_key
         self._signers = signers
         self._sealer = sealer or Sealer()
-        self._topics = topics
-        self._inner = inner
 
     async def seal(self, type_: int, login_id: bytes, epoch: int, message: Message) -> bytes:
         """Returns the serialized, signed envelope of a fact.
@@ -108,11 +104,11 @@ class EventCodec:
             KeyGone: the login's epoch is over.
             Unavailable: the receiver's sealing key cannot be had now.
         """
-        return await self._seal(self._topics, type_, login_id, epoch, message)
+        return await self._seal(rights.TOPICS, type_, login_id, epoch, message)
 
     async def seal_inner(self, type_: int, login_id: bytes, epoch: int, message: Message) -> bytes:
         """Returns an envelope that travels inside another; raises like `seal`."""
-        return await self._seal(self._inner, type_, login_id, epoch, message)
+        return await self._seal(rights.INNER, type_, login_id, epoch, message)
 
     def open_(self, raw: bytes, message_class: type[M]) -> OpenedEvent[M]:
         """Opens a record that is to carry a message of this class; the class decides the type.
@@ -122,11 +118,11 @@ class EventCodec:
             KeyGone: its epoch is over.
             Unavailable: its epoch's key is not there yet.
         """
-        return self._open(self._topics, raw, message_class)
+        return self._open(rights.TOPICS, raw, message_class)
 
     def open_inner(self, raw: bytes, message_class: type[M]) -> OpenedEvent[M]:
         """Opens an envelope that travelled inside another; raises like `open_`."""
-        return self._open(self._inner, raw, message_class)
+        return self._open(rights.INNER, raw, message_class)
 
     async def _seal(
         self, topics: Mapping[int, rights.Topic], type_: int, login_id: bytes, epoch: int, message: Message

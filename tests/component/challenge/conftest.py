@@ -9,7 +9,7 @@ import httpx
 import pytest
 from challenge.domain.dispatch import Dispatch, Keys
 from challenge.domain.issue_request import IssueRequest
-from challenge.domain.token import QrClock, Transport, link_token, qr_token
+from challenge.domain.token import QrClock, Transport
 from challenge.events import BusFacts
 from challenge.keys import CustodyKeys
 from challenge.store import COLLECTION, SealedChallenges
@@ -23,6 +23,7 @@ from kit.testing.fake_store import FakeStore
 from shirushi import rights
 from shirushi.bus.v1 import envelope_pb2 as bus
 
+from tests.support.challenge_tokens import link_token, qr_token
 from tests.support.claiming_phone import ClaimingPhone
 
 T0 = 1_795_000_020.0

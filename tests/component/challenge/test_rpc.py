@@ -3,7 +3,6 @@
 from functools import partial
 
 import pytest
-from challenge.domain.token import link_token, qr_token
 from challenge.rpc import add_to
 from kit.errors import Code, ShirushiError
 from kit.rpc import call, channel, serve
@@ -15,6 +14,7 @@ from shirushi.evidence.v1 import evidence_pb2 as evidence
 from shirushi.rights import RPC_CALLERS
 
 from tests.component.challenge.conftest import T0
+from tests.support.challenge_tokens import link_token, qr_token
 from tests.support.identities import Identities
 
 LOGIN = b"L" * 16

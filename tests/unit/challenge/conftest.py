@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 import pytest
 from challenge.domain.dispatch import ChangedMeanwhileError, Dispatch, Keys, SealingStatement, Stored
 from challenge.domain.issue_request import IssueRequest
-from challenge.domain.token import QrClock, Transport, link_token, qr_token
+from challenge.domain.token import QrClock, Transport
 from kit.clock import FixedClock
 from kit.errors import Unavailable
 from kit.hour import Hour
 
+from tests.support.challenge_tokens import link_token, qr_token
 from tests.support.claiming_phone import ClaimingPhone
 
 T0 = 1_795_000_020.0

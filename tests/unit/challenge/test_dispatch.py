@@ -7,10 +7,11 @@ import pytest
 from challenge.domain.challenge import CancelReason, State
 from challenge.domain.network_hint import NetworkHint
 from challenge.domain.refusals import Refusal, Refused
-from challenge.domain.token import Transport, link_token
+from challenge.domain.token import Transport
 from kit.errors import ShirushiError, Unavailable
 from kit.network import network_digest
 
+from tests.support.challenge_tokens import link_token
 from tests.unit.challenge.conftest import HOUR, T0
 
 SEALED = b"sealed" * 200

@@ -9,13 +9,13 @@ from challenge.domain.token import (
     challenge_id_of,
     check_genuine,
     handle_of,
-    link_token,
     parse_token,
-    qr_token,
 )
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from kit.encoding import b64u
+
+from tests.support.challenge_tokens import link_token, qr_token
 
 handles = st.binary(min_size=16, max_size=16)
 secrets_of = st.builds(TokenSecrets, st.binary(min_size=16, max_size=16), st.binary(min_size=32, max_size=32))

@@ -143,8 +143,9 @@ def test_tokens_and_links():
     handle, link_secret, qr_secret, sheet_key = octets(TOKENS, "handle", "link_secret", "qr_secret", "sheet_key")
     at, step = TOKENS["qr_unix_seconds"], TOKENS["qr_step"]
     assert token.challenge_id_of(handle) == TOKENS["challenge_id"]
-    assert token.link_token(handle, link_secret) == TOKENS["link_token"]
-    assert token.qr_token(handle, step, qr_secret) == TOKENS["qr_token"]
+    secrets = token.TokenSecrets(link_secret=link_secret, qr_secret=qr_secret)
+    for name in ("link_token", "qr_token"):
+        token.check_genuine(token.parse_token(TOKENS[name]), secrets)
     assert token.QrClock(TOKENS["qr_step_seconds"]).step(at) == step
     assert gateway_qr.link_token(handle, link_secret) == TOKENS["link_token"]
     assert gateway_qr.qr_token(handle, qr_secret, at) == TOKENS["qr_token"]

@@ -56,7 +56,6 @@ class Reader:
         self._group = group
         self._progressed = progressed
         self._offsets: dict[TopicPartition, PartitionOffsets] = {}
-        self._closing = False
         self._restart = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -90,7 +89,6 @@ class Reader:
 
     async def abandon(self) -> None:
         """Stops reading without a word to the broker, which is away or was never reached."""
-        self._closing = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -1,7 +1,6 @@
 """`python -m sandbox.jlis`: serves until SIGTERM."""
 
 import asyncio
-import os
 import signal
 
 import uvloop
@@ -18,7 +17,7 @@ async def serve() -> None:
     """Listens on the address that the supervisor gave; the control endpoint is as reachable as that address is."""
     around = surroundings.read()
     statuses = Statuses(around.state / "ca" / "issued.json")
-    responder = Responder(authority.ensure(around.state), statuses, os.environ.get("SANDBOX_OCSP_KEY", "p256"))
+    responder = Responder(authority.ensure(around.state), statuses)
     runner = web.ServerRunner(web.Server(Server(responder, statuses).handle, access_log=None), shutdown_timeout=1.0)
     await runner.setup()
     await web.TCPSite(runner, around.host, around.port).start()

@@ -12,7 +12,7 @@ from gateway.domain.ports import IssuedChallenge
 
 _TIMEOUT_SECONDS = 5.0
 _TRANSPORTS = {"app_link": evidence.TRANSPORT_APP_LINK, "qr": evidence.TRANSPORT_QR}
-_ENDED = frozenset({Code.NOT_FOUND, Code.FAILED_PRECONDITION, Code.CONFLICT, Code.ALREADY_EXISTS})
+_ENDED = frozenset({Code.FAILED_PRECONDITION, Code.CONFLICT, Code.ALREADY_EXISTS})
 
 
 class ChallengePeer:

@@ -116,16 +116,6 @@ def qr_mac(handle: bytes, step: int, qr_secret: bytes) -> bytes:
     return hmac.digest(qr_secret, message, hashlib.sha256)[:_MAC_BYTES]
 
 
-def link_token(handle: bytes, link_secret: bytes) -> str:
-    """Returns the app link's token, as the gateway builds it."""
-    return "a" + b64u(handle + link_secret)
-
-
-def qr_token(handle: bytes, step: int, qr_secret: bytes) -> str:
-    """Returns the QR code's token of one step, as the gateway builds it."""
-    return "q" + b64u(handle + step.to_bytes(_STEP_BYTES, "big") + qr_mac(handle, step, qr_secret))
-
-
 def challenge_id_of(handle: bytes) -> str:
     """Returns the public name of the challenge: 23 characters."""
     return "c" + b64u(handle)

@@ -17,9 +17,6 @@ SECRET_BYTES = 16
 MAX_TOKEN_BYTES = 256
 _EPOCH = struct.Struct(">I")
 _NONCE_BYTES = 12
-# page: a login's pages in the browser that started it; holds what its QR codes are made of. returned: the same pages, after
-# the app came back or the code was typed. return: the one-time code of the app's way back. code, access: OAuth's.
-KINDS = ("page", "returned", "return", "code", "access")
 
 
 class TokenKeys(Protocol):
@@ -64,7 +61,17 @@ class OpenedToken:
 
 
 def seal_token(keys: TokenKeys, kind: str, epoch: int, login_id: bytes, payload: bytes) -> str:
-    """Returns an opaque token; raises KeyGone, Unavailable."""
+    """Returns an opaque token; raises KeyGone, Unavailable.
+
+    Args:
+        keys: by epoch.
+        kind: what it is good for; none passes for another. `page`: a login's pages in the browser that started it; holds
+            what its QR codes are made of. `returned`: the same pages, after the app came back or the code was typed.
+            `return`: the one-time code of the app's way back. `code`, `access`: OAuth's.
+        epoch: the login's.
+        login_id: the login's.
+        payload: what else it holds.
+    """
     nonce = os.urandom(_NONCE_BYTES)
     head = _EPOCH.pack(epoch) + nonce
     sealed = AESGCM(keys.token_key(epoch)).encrypt(nonce, login_id + payload, _place(kind, epoch))
