@@ -13,8 +13,9 @@ import uvloop
 from bson.binary import Binary
 from kit.store import batches
 from kit.store.batches import Change
+from kit.store.connection import client_of
 from kit.store.document import Conflict
-from pymongo import AsyncMongoClient, WriteConcern
+from pymongo import WriteConcern
 from sandbox.state import State
 
 from bench.load import running_addresses
@@ -50,14 +51,8 @@ async def in_parts(documents, together, send):
 async def bench(state: State) -> None:
     mongod = pids(state.run)["mongod"]
     pki = Path(state.pki)
-    async with AsyncMongoClient(
-        f"mongodb://localhost:{port_of(state)}/?replicaSet=shirushi",
-        tls=True,
-        tlsCertificateKeyFile=str(pki / "gateway.both.pem"),
-        tlsCAFile=str(pki / "ca.pem"),
-        authMechanism="MONGODB-X509",
-        authSource="$external",
-    ) as client:
+    uri = f"mongodb://localhost:{port_of(state)}/?replicaSet=shirushi"
+    async with client_of(uri, pki / "gateway.both.pem", pki / "ca.pem") as client:
         collection = client.get_database("gateway", write_concern=WriteConcern(w="majority"))["bench_writes"]
         try:
             for together in TOGETHER:

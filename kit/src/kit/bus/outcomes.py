@@ -1,6 +1,6 @@
 """What a handler may answer about an event besides returning, and how long it is tried again."""
 
-import random
+from kit.runtime import backoff
 
 FIRST_RETRY_SECONDS = 0.05
 LONGEST_RETRY_SECONDS = 5.0
@@ -20,5 +20,4 @@ class Park(Exception):
 
 def retry_pause(attempt: int) -> float:
     """Returns a jittered, doubling pause in seconds; attempts count from 0."""
-    longest = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0 ** min(attempt, 20))
-    return random.uniform(longest / 2, longest)  # noqa: S311 - spreads load, protects nothing
+    return backoff(attempt, first=FIRST_RETRY_SECONDS, longest=LONGEST_RETRY_SECONDS)

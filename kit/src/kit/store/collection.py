@@ -1,9 +1,9 @@
 """A MongoDB collection of sealed documents."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from functools import wraps
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
 from bson.binary import Binary
 from pymongo import ReturnDocument
@@ -26,14 +26,15 @@ from kit.store.document import (
 )
 
 P = ParamSpec("P")
+T = TypeVar("T")
 _UNAUTHORIZED = 13
 
 
-def unavailable_on_failure(call: Callable[P, Any]) -> Callable[P, Any]:
+def unavailable_on_failure(call: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
     """Turns what the driver raises into Unavailable, or PERMISSION_DENIED; its text may quote documents and is dropped."""
 
     @wraps(call)
-    async def wrapped(*args: P.args, **kwargs: P.kwargs) -> Any:
+    async def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return await call(*args, **kwargs)
         except PyMongoError as error:
@@ -83,13 +84,13 @@ class SealedCollection:
         fields: dict[str, Any] = {
             "_id": Binary(id_),
             "epoch": epoch,
-            "expires_at": _date(expires_at),
+            "expires_at": date(expires_at),
             "state": state,
             "rev": 0,
             "box": Binary(self._seal(id_, epoch, 0, content)),
         }
         if due_at is not None:
-            fields["due_at"] = _date(due_at)
+            fields["due_at"] = date(due_at)
         try:
             await self._insert(fields, patience)
         except DuplicateKeyError:
@@ -121,14 +122,14 @@ class SealedCollection:
         change: dict[str, Any] = {
             "state": state,
             "rev": revision,
-            "expires_at": _date(ends),
+            "expires_at": date(ends),
             "box": Binary(self._seal(document.id, document.epoch, revision, content)),
         }
         gone = {"owner": ""}
         if due_at is None:
             gone["due_at"] = ""
         else:
-            change["due_at"] = _date(due_at)
+            change["due_at"] = date(due_at)
         if document.expires_at <= self._clock.now():
             raise Conflict
         applied = Change(Binary(document.id), document.revision, {"$set": change, "$unset": gone})
@@ -149,8 +150,8 @@ class SealedCollection:
         now = self._clock.now()
         for _ in range(limit):
             fields = await self._now().find_one_and_update(
-                {"due_at": {"$lte": _date(now)}, "state": {"$in": list(states)}, "expires_at": {"$gt": _date(now)}},
-                {"$set": {"due_at": _date(now + lease_seconds), "owner": owner}},
+                {"due_at": {"$lte": date(now)}, "state": {"$in": list(states)}, "expires_at": {"$gt": date(now)}},
+                {"$set": {"due_at": date(now + lease_seconds), "owner": owner}},
                 return_document=ReturnDocument.AFTER,
             )
             if fields is None:
@@ -164,14 +165,14 @@ class SealedCollection:
     @unavailable_on_failure
     async def purge(self, before: float) -> int:
         """See `Collection.purge`."""
-        return (await self._now().delete_many({"expires_at": {"$lte": _date(before)}})).deleted_count
+        return (await self._now().delete_many({"expires_at": {"$lte": date(before)}})).deleted_count
 
     async def _insert(self, fields: dict[str, Any], patience: float) -> None:
         try:
             await self._inserts.write(fields, patience=patience)
         except DuplicateKeyError:
             # One that has expired and only waits for its deletion is as good as none.
-            now = _date(self._clock.now())
+            now = date(self._clock.now())
             gone = await self._now().delete_one({"_id": fields["_id"], "expires_at": {"$lte": now}})
             if gone.deleted_count == 0:
                 raise
@@ -196,5 +197,6 @@ class SealedCollection:
         )
 
 
-def _date(at: float) -> datetime:
+def date(at: float) -> datetime:
+    """Returns Unix seconds as MongoDB's dates, which the deadline indexes need."""
     return datetime.fromtimestamp(at, UTC)

@@ -3,10 +3,11 @@
 from typing import Any
 
 from kit.hour import Hour
+from kit.store.collection import date, unavailable_on_failure
 from pymongo import ReplaceOne
 
 from audit_purge.domain.directory import SealingStatement
-from audit_purge.store.unsealed import ClearDatabase, by_majority, date, store_errors
+from audit_purge.store.unsealed import ClearDatabase, by_majority
 
 
 class MongoDirectory:
@@ -16,12 +17,12 @@ class MongoDirectory:
         self._keys = by_majority(database)["sealing_keys"]
         self._hour = hour
 
-    @store_errors
+    @unavailable_on_failure
     async def prepare(self) -> None:
         """Makes the deadline index."""
         await self._keys.create_index("expires_at", expireAfterSeconds=0)
 
-    @store_errors
+    @unavailable_on_failure
     async def keep(self, statements: list[SealingStatement]) -> None:
         """Keeps statements; a later one of the same service and epoch takes the place of the earlier."""
         if statements:
@@ -33,7 +34,7 @@ class MongoDirectory:
                 ordered=False,
             )
 
-    @store_errors
+    @unavailable_on_failure
     async def load(self, oldest: int) -> list[SealingStatement]:
         """What was kept for epochs from `oldest` on."""
         return [

@@ -6,10 +6,11 @@ keeper may take over when it has run out, the same instance at once.
 
 from kit.clock import Clock
 from kit.errors import Code, ShirushiError
+from kit.store.collection import date, unavailable_on_failure
 from pymongo.errors import DuplicateKeyError
 
 from audit_purge.domain.keeper import Commitment
-from audit_purge.store.unsealed import ClearDatabase, by_majority, date, store_errors
+from audit_purge.store.unsealed import ClearDatabase, by_majority
 
 LEASE_SECONDS = 30.0
 _CURRENT = "current"
@@ -23,7 +24,7 @@ class MongoRegistry:
         self._instance = instance
         self._clock = clock
 
-    @store_errors
+    @unavailable_on_failure
     async def register(self, chain_id: bytes, first_epoch: int, public: Commitment, *, at_once: bool = True) -> None:
         """Registers a chain with a commitment to one of its open epochs; the same chain again renews the lease.
 
@@ -53,7 +54,7 @@ class MongoRegistry:
         except DuplicateKeyError as error:
             raise _taken() from error
 
-    @store_errors
+    @unavailable_on_failure
     async def renew(self, chain_id: bytes) -> None:
         """Renews the lease on a chain that this instance registered.
 
