@@ -1,4 +1,4 @@
-"""The reading test (DESIGN §2): nothing that a service must never know stands on any surface, in any usual encoding.
+"""The reading test: nothing that a service must never know stands on any surface, in any usual encoding.
 
 Three sandboxes run the same logins with planted values. The first is the product as it ships: no planted value may be
 found anywhere. In the second each service's own seals lie open, so that what it could tell if it opened all it holds is
@@ -45,7 +45,7 @@ HELD = {
     "pseudonym": ({"pseudonym"}, set()),
     "audit-purge": ({"audit_purge"}, {"login.requested", "login.concluded"}),
 }
-# The table of DESIGN §2, row by row: what none of a service's own surfaces may hold even when they lie open.
+# The table of docs/security.md §2, service by service: what none of a service's own surfaces may hold even when they lie open.
 NEVER = {
     "gateway": ("browser", "card", "handle"),
     "challenge": ("rp", "client", "browser", "card", "handle", "person", "sector", "sub"),

@@ -1,8 +1,8 @@
 """Runs a service that kills itself, once, at one named point: `python -m tests.support.crash_at MODULE POINT MARKER`.
 
 Points are `before-publish:TYPE`, `after-publish:TYPE`, `before-insert:COLLECTION`, `after-insert:COLLECTION`,
-`before-replace:STATE`, `after-replace:STATE`, `after-open:TYPE` and `after-rpc:METHOD`. The product knows nothing of
-this: the kit's methods are wrapped from outside, so what is tested is the code that ships.
+`before-replace:STATE`, `after-replace:STATE` and `after-open:TYPE`. The product knows nothing of this: the kit's methods
+are wrapped from outside, so what is tested is the code that ships.
 """
 
 import functools

@@ -43,7 +43,7 @@ Values = dict[str, str | bytes | int]
 
 @dataclass
 class Planted:
-    """The values, by what the table of DESIGN calls them."""
+    """The values, by what the table in tests/drill/test_reading.py calls them."""
 
     rp: Values = field(
         default_factory=lambda: {

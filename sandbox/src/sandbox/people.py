@@ -25,7 +25,7 @@ GIVEN_NAMES = {
 }
 TOWNS = ("中央", "本町", "松山", "旭が丘", "緑町", "元町", "栄町", "東", "西町", "桜台")
 FULL_WIDTH = str.maketrans("0123456789-", "０１２３４５６７８９－")
-# First year of each era as REFERENCE §1 numbers them: 3 Showa, 4 Heisei, 5 Reiwa; older people are not needed here.
+# First year of each era as certificates number them: 3 Showa, 4 Heisei, 5 Reiwa; older people are not needed here.
 ERAS = (("20190501", "5"), ("19890108", "4"), ("19261225", "3"), ("19120730", "2"))
 
 

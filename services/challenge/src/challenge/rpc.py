@@ -1,4 +1,4 @@
-"""The gRPC service for the gateway: bytes to domain values, a call, and back. kit's interceptor renders errors."""
+"""The gRPC service for the gateway: bytes to domain values, a call, and back. The kit's server renders errors."""
 
 from typing import Any
 

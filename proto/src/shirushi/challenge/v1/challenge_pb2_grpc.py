@@ -62,7 +62,7 @@ class ChallengeServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Withdraw(self, request, context):
-        """Withdraws an unanswered challenge because the browser gave up.
+        """Withdraws an unanswered challenge, because the browser gave up or its time is over, and says whether it was claimed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,7 +34,7 @@ class ChallengeServiceStub:
     Issue: _grpc.UnaryUnaryMultiCallable[_challenge_pb2.IssueRequest, _challenge_pb2.IssueResponse]
     """Issues the challenge of a login; the same login id again answers the same."""
     Withdraw: _grpc.UnaryUnaryMultiCallable[_challenge_pb2.WithdrawRequest, _challenge_pb2.WithdrawResponse]
-    """Withdraws an unanswered challenge because the browser gave up."""
+    """Withdraws an unanswered challenge, because the browser gave up or its time is over, and says whether it was claimed."""
     PostNotice: _grpc.UnaryUnaryMultiCallable[_challenge_pb2.PostNoticeRequest, _challenge_pb2.PostNoticeResponse]
     """Hands over a notice that only the answering phone can open."""
 
@@ -44,7 +44,7 @@ class ChallengeServiceAsyncStub(ChallengeServiceStub):
     Issue: _aio.UnaryUnaryMultiCallable[_challenge_pb2.IssueRequest, _challenge_pb2.IssueResponse]  # type: ignore[assignment]
     """Issues the challenge of a login; the same login id again answers the same."""
     Withdraw: _aio.UnaryUnaryMultiCallable[_challenge_pb2.WithdrawRequest, _challenge_pb2.WithdrawResponse]  # type: ignore[assignment]
-    """Withdraws an unanswered challenge because the browser gave up."""
+    """Withdraws an unanswered challenge, because the browser gave up or its time is over, and says whether it was claimed."""
     PostNotice: _aio.UnaryUnaryMultiCallable[_challenge_pb2.PostNoticeRequest, _challenge_pb2.PostNoticeResponse]  # type: ignore[assignment]
     """Hands over a notice that only the answering phone can open."""
 
@@ -63,7 +63,7 @@ class ChallengeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _challenge_pb2.WithdrawRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_challenge_pb2.WithdrawResponse, _abc.Awaitable[_challenge_pb2.WithdrawResponse]]:
-        """Withdraws an unanswered challenge because the browser gave up."""
+        """Withdraws an unanswered challenge, because the browser gave up or its time is over, and says whether it was claimed."""
 
     @_abc_1.abstractmethod
     def PostNotice(

@@ -162,7 +162,7 @@ class DisplaySheet(_message.Message):
     rp_name: _builtins.str
     """Shown name of the relying party."""
     origin: _builtins.str
-    """Origin of this request's redirect_uri; for custom schemes the registered identity."""
+    """Origin of this request's redirect_uri; for private schemes the scheme and a colon."""
     purpose: _builtins.str
     browser_family: _builtins.str
     """What the asking browser looks like, such as "Firefox" and "Windows"."""

@@ -18,7 +18,7 @@ HANDLE_BYTES = 16
 _LINK_SECRET_BYTES = 16
 _STEP_BYTES = 4
 _MAC_BYTES = 16
-# A QR code is good for its own step and the two after it (DESIGN §3.2); one step ahead allows for clock skew.
+# A QR code is good for its own step and the two after it (docs/app-api.md); one step ahead allows for clock skew.
 _STEPS_BACK = 2
 _STEPS_AHEAD = 1
 _CHALLENGE_ID = re.compile(r"c[A-Za-z0-9_-]{22}\Z", re.ASCII)

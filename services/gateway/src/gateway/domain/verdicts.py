@@ -162,7 +162,7 @@ def _verified(login: Login, verified: verifier.Verified) -> Outcome:
     }
     source = _SOURCES.get(verified.attributes.source, "")
     if attributes and not source:
-        # The relying party must be told where attributes come from (REFERENCE §1); of an unknown source they are none.
+        # The relying party must be told where attributes come from; of an unknown source they are none.
         return verifier.REASON_ATTRIBUTES_FORBIDDEN_SOURCE
     if verified.assurance not in _ASSURANCE:
         return verifier.REASON_CERTIFICATE_WRONG_KIND
