@@ -17,9 +17,9 @@ STATE = "parked"
 # In minutes of the hour, so that they shrink with it: 2 seconds at first, then doubling up to a minute.
 FIRST_PAUSE_MINUTES = 1 / 30
 LONGEST_PAUSE_MINUTES = 1.0
-# Longer than one try takes; when the replica that holds it dies another takes over after this. In a short hour a try may
-# outlive it: then two replicas try, and the gateway keeps the first verdict.
-LEASE_SECONDS = 10.0
+# Longer than one try takes, and short enough for a login whose verifier died to go on within fifteen seconds. In a short hour
+# or with a slow bus a try may outlive it: then two replicas try, and the gateway keeps the first verdict.
+LEASE_SECONDS = 7.0
 LEASE_MINUTES = 0.5
 
 
