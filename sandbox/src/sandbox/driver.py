@@ -15,7 +15,6 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import aiohttp
-from kit.encoding import unb64u
 
 from sandbox import cards
 from sandbox.browser import Browser, BrowserError, Page
@@ -25,7 +24,7 @@ from sandbox.patience import Away, patiently
 from sandbox.phone.client import ApiError, Asked, Consent, Phone
 from sandbox.phone.messages import ATTRIBUTE_NAMES, SheetError
 from sandbox.phone.scan import ScanError, scan
-from sandbox.phone.sealing_key import UntrustedKeyError
+from sandbox.phone.sealing_key import UntrustedKeyError, pinned_keys
 from sandbox.rp.clients import BENCH
 
 Transport = Literal["app_link", "qr"]
@@ -84,7 +83,7 @@ class Driver:
         self._addresses = addresses
         state = Path(addresses["state"])
         self.authority = authority.ensure(state)
-        pinned = [unb64u(key, max_bytes=32) for key in json.loads(Path(addresses["signers"]).read_text())["verifier"]]
+        pinned = pinned_keys(Path(addresses["signers"]))
         self.phone = Phone(session, addresses["challenge"], pinned, self.authority.app_instance)
         self.lean_rp = LeanRp(session, addresses["issuer"], state, scope)
 

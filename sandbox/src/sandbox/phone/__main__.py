@@ -1,33 +1,26 @@
 """`python -m sandbox.phone`: serves the simulated phone until SIGTERM."""
 
-import json
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import aiohttp
 import uvicorn
-from kit.encoding import unb64u
 from starlette.applications import Starlette
 
 from sandbox import surroundings
 from sandbox.ca import authority
 from sandbox.phone.client import Phone
+from sandbox.phone.sealing_key import pinned_keys
 from sandbox.phone.web import Pages
-
-
-def pinned_keys(signers: str) -> list[bytes]:
-    """The verifier's long-term keys from the signers file, which a real app would ship."""
-    with open(signers, encoding="utf-8") as file:  # noqa: PTH123 - the path comes as text
-        listed = json.load(file)["verifier"]
-    return [unb64u(key, max_bytes=32) for key in listed]
 
 
 def main() -> None:
     """Puts the phone together."""
     around = surroundings.read()
     instance = authority.ensure(around.state).app_instance
-    pinned = pinned_keys(around.addresses["signers"])
+    pinned = pinned_keys(Path(around.addresses["signers"]))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

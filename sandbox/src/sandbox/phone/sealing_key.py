@@ -1,6 +1,8 @@
 """The key that the phone seals to, trusted only with the verifier's signature of a key that the app pins."""
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -9,6 +11,11 @@ from kit.encoding import length_prefixed, unb64u
 
 MAX_KEY = 2048
 REMEMBERED = 256
+
+
+def pinned_keys(signers: Path) -> list[bytes]:
+    """The verifier's long-term keys from the signers file, which a real app would ship."""
+    return [unb64u(key, max_bytes=32) for key in json.loads(signers.read_text())["verifier"]]
 
 
 class UntrustedKeyError(Exception):

@@ -1,4 +1,4 @@
-"""The seven things that can be done with a challenge, and in which order each stores and publishes (DESIGN §3.5)."""
+"""What can be done with a challenge, and in which order each deed stores and publishes (docs/architecture.md)."""
 
 import hashlib
 from collections.abc import Callable

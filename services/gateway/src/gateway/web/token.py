@@ -70,7 +70,7 @@ async def _form(request: Request) -> Mapping[str, str]:
         raise OAuthError("invalid_request", error.public_text, logged=error.kind) from None
     form = {name: value for name, value in given.items() if value}
     if "grant_type" not in form:
-        # The model service's words (REFERENCE §2).
+        # In the words of the service that relying parties know.
         raise OAuthError("invalid_request", "Missing form parameter: grant_type")
     return form
 
