@@ -62,8 +62,8 @@ class Kafka:
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         properties, cluster = self._directory / "server.properties", self._directory / "cluster-id"
         properties.write_text(self._properties())
-        if not cluster.exists():
-            cluster.write_text(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
+        if not cluster.exists() or cluster.read_text().startswith("-"):
+            cluster.write_text(_cluster_id())
         return properties
 
     def prepare(self, report: Callable[[str], None], *, archive_to: Path | None = None) -> None:
@@ -184,6 +184,13 @@ class Kafka:
             "log.initial.task.delay.ms": "1000",
         }
         return "".join(f"{name}={value}\n" for name, value in lines.items())
+
+
+def _cluster_id() -> str:
+    """A random id as Kafka itself makes them: one with a leading dash would be taken for an option by its own tools."""
+    while (made := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return made
 
 
 def admin_client(bootstrap: str, keys: Pki, *, tls: bool = True) -> AdminClient:

@@ -1,13 +1,14 @@
 """Kafka's jars are taken only as they were committed, and its topics end with the hour."""
 
 import hashlib
+import uuid
 
 import pytest
 from kit.hour import Hour
 from sandbox.kafka_rights import acl_bindings, topic_settings
 from shirushi.rights import DEAD_LETTER, TOPICS, kafka_acls
 
-from sandbox import kafka
+from sandbox import kafka, pki
 
 
 @pytest.fixture
@@ -40,6 +41,24 @@ def test_without_maven_and_jars_the_text_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(kafka.KafkaUnavailable, match="make setup"):
         kafka.ensure_jars(lambda _: None)
+
+
+def test_a_cluster_id_is_never_taken_for_an_option(tmp_path, monkeypatch):
+    # As base64url the first bytes begin with a dash.
+    made = iter([uuid.UUID(int=0xF8 << 120), uuid.UUID(int=0xFB << 120), uuid.UUID(int=1)])
+    monkeypatch.setattr(kafka.uuid, "uuid4", lambda: next(made))
+    broker = kafka.Kafka(tmp_path, tmp_path, tmp_path / "log", pki.ensure(tmp_path / "pki"), 1, 2)
+    broker.configure()
+    first = (tmp_path / "cluster-id").read_text()
+    assert first == "AAAAAAAAAAAAAAAAAAAAAQ"
+    broker.configure()
+    assert (tmp_path / "cluster-id").read_text() == first
+
+
+def test_a_cluster_id_of_before_that_no_tool_takes_is_replaced(tmp_path):
+    (tmp_path / "cluster-id").write_text("-" + "A" * 21)
+    kafka.Kafka(tmp_path, tmp_path, tmp_path / "log", pki.ensure(tmp_path / "pki"), 1, 2).configure()
+    assert not (tmp_path / "cluster-id").read_text().startswith("-")
 
 
 @pytest.mark.parametrize("seconds", [3600.0, 120.0])
