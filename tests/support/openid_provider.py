@@ -20,6 +20,7 @@ class OpenIdProvider:
     requests: dict = field(default_factory=dict)
     spoil: dict = field(default_factory=dict)
     away: bool = False
+    userinfo_away: bool = False
 
     def __post_init__(self):
         self.key = ECKey.generate_key("P-256", {"alg": "ES256"}, private=True, auto_kid=True)
@@ -84,4 +85,6 @@ class OpenIdProvider:
 
     async def userinfo(self, request):
         assert request.headers["authorization"] == "Bearer token"
+        if self.userinfo_away:
+            return web.json_response({"error": "temporarily_unavailable"}, status=503)
         return web.json_response({"sub": self.sub} | self.claims)

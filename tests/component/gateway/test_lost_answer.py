@@ -70,6 +70,43 @@ async def test_one_that_found_nobody_is_concluded_all_the_same(gateway, collecte
     assert [outcome for _, outcome, _ in await gateway.concluded()] == ["completed"]
 
 
+@pytest.mark.parametrize("replica", [0, 1])
+async def test_one_that_a_process_held_while_it_stood_still_is_given_again(
+    gateway, collected, city, monkeypatch, replica
+):
+    code = await collected()
+    moments = iter([0.0, 11.0])
+
+    def signed(_, claims):
+        gateway.hung_up = True
+        return "an ID token that nobody gets"
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gateway.web.token.monotonic", lambda: next(moments))
+        patch.setattr(type(gateway.parts.id_tokens), "sign", signed)
+        await city.redeem(code)
+    gateway.hung_up = False
+    assert not await gateway.concluded()
+    token = (await city.redeem(code, replica=replica)).json()["access_token"]
+    assert (await city.userinfo(token)).status_code == 200
+    assert [outcome for _, outcome, _ in await gateway.concluded()] == ["completed"]
+
+
+async def test_a_client_that_reads_its_answer_and_leaves_has_been_answered(gateway, collected, city, monkeypatch):
+    code = await collected()
+    sign = type(gateway.parts.id_tokens).sign
+
+    def signed(keys, claims):
+        gateway.hung_up = True
+        return sign(keys, claims)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(gateway.parts.id_tokens), "sign", signed)
+        assert (await city.redeem(code)).status_code == 200
+    gateway.hung_up = False
+    assert refusal(await city.redeem(code, replica=1)) == (400, "invalid_grant")
+
+
 async def test_a_client_that_has_hung_up_spends_no_code(gateway, collected, city):
     code = await collected()
     gateway.hung_up = True

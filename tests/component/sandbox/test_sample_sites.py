@@ -138,6 +138,20 @@ async def test_a_visitor_may_reload_while_the_service_is_away(browser, provider)
     assert (await browser.get("/me")).json()["sub"] == provider.sub
 
 
+async def test_a_visitor_may_reload_when_only_userinfo_was_away(browser, provider):
+    redirect = await browser.get("/login")
+    query = dict(parse_qsl(urlsplit(redirect.headers["location"]).query))
+    arrived = {"code": provider.approve(query), "state": query["state"]}
+    provider.userinfo_away = True
+    assert (await browser.get("/callback", params=arrived)).status_code == 503
+    # Another visitor gets nothing of it.
+    assert (await browser.get("/callback", params=arrived | {"state": "other"})).status_code == 200
+    assert (await browser.get("/me")).status_code == 401
+    provider.userinfo_away = False
+    assert (await browser.get("/callback", params=arrived)).status_code == 303
+    assert (await browser.get("/me")).json()["sub"] == provider.sub
+
+
 @pytest.mark.parametrize("spoil", [{"nonce": "other"}, {"aud": "other"}, {"iss": "https://other"}, {"exp": 1}])
 async def test_a_wrong_id_token_logs_nobody_in(browser, provider, spoil):
     provider.spoil = spoil

@@ -10,6 +10,14 @@ def test_what_was_noted_is_known():
     assert b"two" not in noted
 
 
+def test_a_note_can_be_taken_back():
+    noted = Noted()
+    noted.note(b"one")
+    noted.forget(b"one")
+    noted.forget(b"two")
+    assert b"one" not in noted
+
+
 def test_it_is_forgotten_after_a_minute():
     now = [0.0]
     noted = Noted(lambda: now[0])

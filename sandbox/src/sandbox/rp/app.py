@@ -24,6 +24,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 ACCOUNT = "account"
+EXCHANGED = "exchanged"
 
 
 @dataclass
@@ -79,7 +80,7 @@ class Pages:
         """Takes the code, checks the ID token, reads the claims."""
         remembered = dict(request.session)
         try:
-            token = await self.oidc.authorize_access_token(request)
+            token = await self._token(request)
             claims = dict(await self.oidc.userinfo(token=token))
         except OAuthError as error:
             return self._refused(request, error.error, error.description, 200)
@@ -104,6 +105,16 @@ class Pages:
         }
         renew(request)
         return RedirectResponse("/", status_code=303)
+
+    async def _token(self, request: Request) -> dict[str, Any]:
+        """Exchanges the code, which is good once: a visitor who reloads because userinfo was away brings it again."""
+        state = request.query_params.get("state")
+        had = request.session.get(EXCHANGED)
+        if had is not None and had["state"] == state:
+            return dict(had["token"])
+        token: dict[str, Any] = await self.oidc.authorize_access_token(request)
+        request.session[EXCHANGED] = {"state": state, "token": token}
+        return token
 
     async def me(self, request: Request) -> Response:
         """Who has logged in, for the site's own scripts."""

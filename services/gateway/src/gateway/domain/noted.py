@@ -24,5 +24,9 @@ class Noted:
         while len(self._held) > MOST or now - next(iter(self._held.values())) > LIFE_SECONDS:
             self._held.popitem(last=False)
 
+    def forget(self, login_id: bytes) -> None:
+        """Takes a note back."""
+        self._held.pop(login_id, None)
+
     def __contains__(self, login_id: bytes) -> bool:
         return login_id in self._held

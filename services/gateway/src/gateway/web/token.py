@@ -1,8 +1,9 @@
 """The token endpoint (OpenID Connect Core §3.1.3): client authentication first, then the grant."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
+from time import monotonic
 
 import msgspec
 from kit.encoding import unb64u
@@ -29,6 +30,8 @@ from gateway.web.parts import OIDC, Parts
 
 _FORM = "application/x-www-form-urlencoded"
 _FLUSH_SECONDS = 0.005
+# From a redemption to its answer it is some milliseconds; no client waits for less than this.
+_STOOD_STILL_SECONDS = 2.0
 # Sooner than a code that comes again is judged by what is stored (gateway.domain.redeem).
 ANNOUNCE_SECONDS = 1.0
 _log = get_logger()
@@ -45,7 +48,7 @@ def routes(parts: Parts) -> list[Route]:
             client_id = await _authenticated(parts, form, audiences)
             _check_grant_type(form)
             redeemed = await parts.redeemer.redeem(client_id, form, partial(is_gone, request.scope))
-            return _granted(parts, redeemed)
+            return _granted(parts, redeemed, partial(is_gone, request.scope))
         except OAuthError as error:
             _log.info("token_refused", error=error.error, rule=error.logged)
             return oauth_error(error)
@@ -94,8 +97,8 @@ async def _authenticated(parts: Parts, form: Mapping[str, str], audiences: froze
     return client.client_id
 
 
-def _granted(parts: Parts, redeemed: Redeemed) -> Response:
-    stored = redeemed.stored
+def _granted(parts: Parts, redeemed: Redeemed, gone: Callable[[], bool]) -> Response:
+    began, stored = monotonic(), redeemed.stored
     claims = id_token_claims(
         stored.login,
         issuer=parts.issuer,
@@ -116,6 +119,11 @@ def _granted(parts: Parts, redeemed: Redeemed) -> Response:
     async def announce() -> None:
         # The event loop writes at the end of its turn: a death in the work below must not take the answer with it.
         await asyncio.sleep(_FLUSH_SECONDS)
+        if gone() and monotonic() - began > _STOOD_STILL_SECONDS:
+            # The process stood still with the answer in its hands, and the client gave up meanwhile: it may ask again.
+            parts.redeemer.answered.forget(stored.login_id)
+            _log.warning("redemption_unheard", login_id=stored.login_id.hex())
+            return
         announcing = asyncio.create_task(parts.verdicts.announce(stored))
         # The login is due in the store until this has been done, so a death in between only delays it.
         await asyncio.wait((announcing,), timeout=ANNOUNCE_SECONDS)
