@@ -7,13 +7,10 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from kit.clock import SystemClock
-from kit.crypto import load_signing_key
 from kit.custody import Custody, KeyGone
 from kit.custody_client import RpcShareSource
 from kit.hour import Hour
 from kit.rpc import TlsFiles, channel
-from kit.settings import read_secret, read_signers
 from kit.store.document import Altered, associated_data, open_content
 from pymongo import AsyncMongoClient
 from sandbox.browser import Browser
@@ -23,7 +20,7 @@ from sandbox.phone.client import Consent
 from shirushi.rights import PRINCIPALS
 
 from sandbox import cards
-from tests.support.audited import custody_of_audit_purge, saved_chain
+from tests.support.audited import custody_of, custody_of_audit_purge, saved_chain
 from tests.support.drilled import Drilled, drilled, eventually
 
 pytestmark = [pytest.mark.real, pytest.mark.drill]
@@ -175,18 +172,7 @@ async def _custody(sandbox: Drilled, service: str) -> Custody:
     port = sandbox.supervisor.ports.internal_port(4, 0, 1)
     audit_purge = channel(f"127.0.0.1:{port}", tls, server_name="audit-purge")
     await audit_purge.start()
-    custody = Custody(
-        service=service,
-        secret=read_secret(pki.service_secret(service)),
-        signing_key=load_signing_key(pki.signing_key(service)),
-        signers=read_signers(pki.signers),
-        hour=HOUR,
-        clock=SystemClock(),
-        source=RpcShareSource(audit_purge),
-        receives=False,
-    )
-    await custody.refresh(whole=True)
-    return custody
+    return await custody_of(sandbox, service, RpcShareSource(audit_purge), HOUR)
 
 
 async def _documents_of(sandbox: Drilled, epoch: int) -> list[tuple[str, str, dict]]:

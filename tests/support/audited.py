@@ -17,7 +17,7 @@ from audit_purge.state import FILE_NAME, MemoryBackedState
 from audit_purge.store.records import CONCLUSIONS, REQUESTS, StoredRecords
 from kit.clock import SystemClock
 from kit.crypto import load_signing_key
-from kit.custody import Custody, KeyGone, Shares
+from kit.custody import Custody, KeyGone, Shares, ShareSource
 from kit.events import EventCodec
 from kit.hour import Hour
 from kit.settings import read_secret, read_signers
@@ -70,21 +70,26 @@ class SavedShares:
         return []
 
 
-async def custody_of_audit_purge(sandbox: Drilled, hour: Hour) -> Custody:
-    """A custody with audit-purge's own secret and shares, as a restarted process would make it."""
+async def custody_of(sandbox: Drilled, service: str, source: ShareSource, hour: Hour) -> Custody:
+    """A custody with a service's own secret, as a restarted process would make it."""
     pki = sandbox.pki
     custody = Custody(
-        service=SERVICE,
-        secret=read_secret(pki.service_secret(SERVICE)),
-        signing_key=load_signing_key(pki.signing_key(SERVICE)),
+        service=service,
+        secret=read_secret(pki.service_secret(service)),
+        signing_key=load_signing_key(pki.signing_key(service)),
         signers=read_signers(pki.signers),
         hour=hour,
         clock=SystemClock(),
-        source=SavedShares(sandbox),
+        source=source,
         receives=False,
     )
     await custody.refresh(whole=True)
     return custody
+
+
+async def custody_of_audit_purge(sandbox: Drilled, hour: Hour) -> Custody:
+    """audit-purge's, whose shares come from its saved chain."""
+    return await custody_of(sandbox, SERVICE, SavedShares(sandbox), hour)
 
 
 @dataclass

@@ -43,12 +43,12 @@ def routes(parts: Parts) -> list[Route]:
     audiences = frozenset({f"{parts.origin}{OIDC}/token", parts.issuer})
 
     async def token(request: Request) -> Response:
+        gone = partial(is_gone, request.scope)
         try:
             form = await _form(request)
             client_id = await _authenticated(parts, form, audiences)
             _check_grant_type(form)
-            redeemed = await parts.redeemer.redeem(client_id, form, partial(is_gone, request.scope))
-            return _granted(parts, redeemed, partial(is_gone, request.scope))
+            return _granted(parts, await parts.redeemer.redeem(client_id, form, gone), gone)
         except OAuthError as error:
             _log.info("token_refused", error=error.error, rule=error.logged)
             return oauth_error(error)
